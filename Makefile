@@ -1,0 +1,149 @@
+# The few verbs; "make help" lists them.
+#
+# Variables: PORT (of the demo), BUILD (directory), CC, CFLAGS and LDFLAGS (what
+# is added to ours), NGX_SRC (headers and build system of the installed nginx),
+# DESTDIR (of install), TESTS and PROVE_FLAGS (of test).
+
+SHELL        = /bin/bash
+.SHELLFLAGS  = -eu -o pipefail -c
+MAKEFLAGS   += --no-print-directory
+.DEFAULT_GOAL = all
+
+BUILD        = build
+NGX_SRC      = /usr/share/nginx/src
+PORT         = 8443
+CC           = cc
+CFLAGS       =
+LDFLAGS      =
+DESTDIR      =
+PROVE_FLAGS  = -j2
+TESTS        =
+
+src          = ngx_http_totp_module
+name         = ngx_http_totp_module
+module       = $(BUILD)/$(name).so
+objs         = $(abspath $(BUILD))/nginx
+
+# -Wno-unused-parameter is nginx's own: its handlers have fixed signatures
+
+warnings     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-parameter -Werror
+hardening    = -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2
+cc_opt       = $(hardening) $(warnings) $(CFLAGS)
+ld_opt       = -Wl,-z,relro -Wl,-z,now $(LDFLAGS)
+
+sources      = $(wildcard $(src)/*.c $(src)/*/*.c)
+headers      = $(wildcard $(src)/*.h $(src)/*/*.h)
+embedded     = $(wildcard $(src)/page/pages/*.html $(src)/page/assets/* \
+                          $(src)/page/lang/*.lang $(src)/store/lua/*.lua)
+
+# What nginx's configure depends on.  The times of files do not tell: those of a
+# package are older than the day it was installed.
+
+configured_by = { cat config Makefile $(NGX_SRC)/conf_flags \
+                      $(NGX_SRC)/src/core/nginx.h; \
+                  dpkg-query -W nginx-dev; \
+                  echo '$(CC) $(CFLAGS) $(LDFLAGS) $(headers)'; } 2>/dev/null \
+                | cksum
+configured   = $(objs)/configured-$(firstword $(shell $(configured_by)))
+
+.PHONY: all
+all: $(module)
+
+
+# nginx-dev has headers and the build system; only our sources are compiled.
+
+$(module): $(sources) $(headers) $(src)/exports.map $(objs)/totp_embedded.c \
+           $(configured)
+	@echo "building $@"
+	@$(MAKE) -s -f $(objs)/Makefile -C $(NGX_SRC) modules
+	@cp $(objs)/$(name).so $@.new
+	@mv $@.new $@
+
+$(configured): | packages
+	@rm -f $(objs)/configured-*
+	@mkdir -p $(objs)
+	@echo "configuring for nginx $$(sed -n 's/^#define NGINX_VERSION *"\(.*\)"/\1/p' \
+	    $(NGX_SRC)/src/core/nginx.h)"
+	@dir=$$PWD; cd $(NGX_SRC); . ./conf_flags; \
+	./configure "$${NGX_CONF_FLAGS[@]}" --with-cc='$(CC)' \
+	    --with-cc-opt='$(cc_opt)' --with-ld-opt='$(ld_opt)' \
+	    --add-dynamic-module="$$dir" --builddir=$(objs) \
+	    > $(objs)/configure.log \
+	|| { tail -n 5 $(objs)/configure.log; \
+	     echo "nginx's configure failed: see $(BUILD)/nginx/configure.log" \
+	          "and autoconf.err beside it"; exit 1; } >&2
+	@touch $@
+
+$(objs)/totp_embedded.c: $(embedded) $(src)/embed.sh | $(configured)
+	@sh $(src)/embed.sh $(src) $@
+
+.PHONY: packages
+packages:
+	@case "$$PWD" in *[!A-Za-z0-9/._+,@%-]*) \
+	    echo "nginx's build system cannot work in '$$PWD':" \
+	         "use a directory without spaces" >&2; exit 1;; esac
+	@NGX_SRC=$(NGX_SRC) sh t/lib/install.sh --check build
+
+
+.PHONY: demo
+demo: ## nginx with the module, Redis and an application on https://localhost:8443
+	@sh t/lib/install.sh build demo
+	@$(MAKE) all
+	@exec perl conf/demo/run --module $(module) --dir $(BUILD)/demo --port $(PORT)
+
+
+# unit tests, tests on a real nginx and Redis, and those in a browser, all
+# joined in one run of prove
+
+.PHONY: test
+test: ## every test; TESTS='t/10-*.t' runs some, PROVE_FLAGS is prove's
+	@sh t/lib/install.sh build test
+	@$(MAKE) all tools
+	@TOTP_MODULE=$${TOTP_MODULE:-$(abspath $(module))} \
+	prove $(PROVE_FLAGS) --exec 'sh t/lib/tap.sh' \
+	    $(or $(TESTS),$(wildcard t/unit/run.t t/*.t t/browser/*.mjs))
+
+.PHONY: tools
+tools:
+	@if [ -f t/browser/package.json ]; then sh t/lib/install.sh --npm; fi
+
+.PHONY: unit
+unit: ## the unit tests of the pure sources alone
+	@sh t/lib/install.sh build unit
+	@$(MAKE) -C t/unit
+
+.PHONY: fuzz
+fuzz: ## fuzz the parsers
+	@sh t/lib/install.sh build fuzz
+	@$(MAKE) -C t/fuzz
+
+.PHONY: lint
+lint: $(configured) ## gcc, clang and cppcheck over the sources; layers; scripts
+	@perl t/lib/lint.pl --objs $(objs) --nginx $(NGX_SRC) -- $(warnings)
+
+
+.PHONY: install
+install: all ## the module into nginx's directory, without enabling it
+	@modules=$$(. $(NGX_SRC)/conf_flags; printf '%s\n' "$${NGX_CONF_FLAGS[@]}" \
+	    | sed -n 's/^--modules-path=//p'); \
+	available=/usr/share/nginx/modules-available; \
+	install -D -m 644 $(module) "$(DESTDIR)$$modules/$(name).so"; \
+	install -d "$(DESTDIR)$$available"; \
+	echo "load_module modules/$(name).so;" \
+	    > "$(DESTDIR)$$available/mod-http-totp.conf"; \
+	echo "installed $(DESTDIR)$$modules/$(name).so; to enable it:"; \
+	echo "  ln -s $$available/mod-http-totp.conf" \
+	     "/etc/nginx/modules-enabled/50-mod-http-totp.conf"
+
+.PHONY: clean
+clean: ## remove what was built, with the demo's users and the browser tests' packages
+	@rm -rf $(BUILD) t/browser/node_modules
+	@for d in t/unit t/fuzz; do \
+	    if [ -f $$d/Makefile ]; then $(MAKE) -s -C $$d clean; fi; done
+
+.PHONY: help
+help: ## this list
+	@echo "make            build $(module) for the installed nginx"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) \
+	    | while IFS=$$'\t' read -r verb text; do \
+	          printf 'make %-10s %s\n' "$$verb" "$$text"; done

@@ -1,0 +1,35 @@
+/*
+ * The Cookie header (RFC 6265): finding ours by its exact, case-sensitive
+ * name and taking it out for the application behind.
+ */
+
+#ifndef TOTP_COOKIE_H
+#define TOTP_COOKIE_H
+
+#include "totp_str.h"
+
+
+/*
+ * Steps through a header: pairs are separated by ';', white space around a
+ * pair is skipped.  Returns 1 with name and value (as sent, quotes included)
+ * of the pair at *pos and moves on, 0 at the end.  A pair without '=' has an
+ * empty name.
+ */
+int totp_cookie_next(totp_str_t header, size_t *pos, totp_str_t *name,
+    totp_str_t *value);
+
+/*
+ * Does the header hold a pair by one of these names?  Cheap where not.
+ */
+int totp_cookie_has(totp_str_t header, const totp_str_t *names, size_t n);
+
+/*
+ * Copies header to out (header.len bytes suffice) without the pairs of these
+ * names; the others stay byte for byte, separated as they were.  Returns the
+ * new length: 0 where the header held only ours.  out is not header.data.
+ */
+size_t totp_cookie_cut(uint8_t *out, totp_str_t header,
+    const totp_str_t *names, size_t n);
+
+
+#endif /* TOTP_COOKIE_H */

@@ -1,0 +1,30 @@
+-- The end of a session, or of all of a user's.
+--
+-- KEYS  store, record, stream, events, mark of a spent session
+-- ARGV  id, the session's epoch, keep (s), name in the stream, address,
+--       session, when it ends, what: 'full', 'password' or 'everywhere'
+
+if ARGV[8] == 'password' then
+    local ttl = tonumber(ARGV[7]) - now
+
+    -- such a session opens no door; only the next step asks for it, here
+    if ttl > 0 then
+        redis.call('SET', KEYS[5], 1, 'EX', ttl)
+    end
+
+    return {'ok'}
+end
+
+local epoch = number(redis.call('HGET', KEYS[2], 'epoch'))
+
+-- a session that has ended already ends no others
+if ARGV[8] == 'full' or epoch ~= tonumber(ARGV[2]) then
+    revoke_session(KEYS[3], tonumber(ARGV[3]), ARGV[6], ARGV[7])
+    return {'ok'}
+end
+
+revoke_user(KEYS[3], tonumber(ARGV[3]), ARGV[4], epoch + 1)
+redis.call('HSET', KEYS[2], 'epoch', epoch + 1)
+event(KEYS[4], 'signed_out_everywhere', now, ARGV[5])
+
+return {'ok', epoch + 1}
