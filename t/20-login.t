@@ -321,7 +321,7 @@ my $fast = sub {
 
 my $few = $fast->('dave', 'dave-word-1');
 $t->htpasswd(map { (sprintf('user%05d', $_) => "{PLAIN}word-of-$_") } 1 .. 10000);
-ok(wait_until(sub { $t->client(ip => '127.0.0.8')->login('user09999',
+ok(wait_until(sub { $t->client(ip => fresh_ip())->login('user09999',
                         'word-of-9999')->status == 200 }, 15, 0.5),
    'a file of 10,000 users is read');
 my $many = $fast->('user10000', 'word-of-10000');
@@ -332,7 +332,7 @@ cmp_ok($many, '<', $few + seconds(0.05),
 # A slow hash delays nobody else.
 
 $t->htpasswd(slow => crypt 'slow-word', '$2b$12$abcdefghijklmnopqrstuu');
-wait_until(sub { $t->client(ip => '127.0.0.9')->login('slow', 'slow-word')->status
+wait_until(sub { $t->client(ip => fresh_ip())->login('slow', 'slow-word')->status
                  == 200 }, 15, 0.5);
 my @jobs = map {
     my $c = $t->client;

@@ -38,6 +38,9 @@ ngx_http_totp_redis_t *ngx_http_totp_redis_create(ngx_cycle_t *cycle,
     ngx_http_totp_redis_conf_t *conf);
 void ngx_http_totp_redis_destroy(ngx_http_totp_redis_t *redis);
 
+/* Is there a connection that is usable now? */
+ngx_uint_t ngx_http_totp_redis_up(ngx_http_totp_redis_t *redis);
+
 /*
  * EVALSHA, and EVAL once on NOSCRIPT.  argv is keys, then arguments; all is
  * copied.  Returns NULL when it cannot be sent: done is never called then.

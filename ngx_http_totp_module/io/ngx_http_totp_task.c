@@ -18,6 +18,10 @@
 #define NGX_HTTP_TOTP_TASK_LOOK  60000  /* ms */
 
 
+/* exported by nginx, but in none of its headers */
+extern ngx_module_t  ngx_thread_pool_module;
+
+
 typedef struct {
     ngx_uint_t             limit;       /* tasks under way in a worker */
 } ngx_http_totp_task_conf_t;

@@ -4,7 +4,8 @@
 -- ARGV  id, the session's epoch, the sealed secret that was checked, its new
 --       sealing ('' unless the key has changed), time of the attempt, address,
 --       how long to keep the mark of the spent session (0: none is spent),
---       name of the event, 'totp' or 'backup', then the step or the tags
+--       name of the event, network, 'totp' or 'backup', then the step or the
+--       tags
 
 local record, spent, events = KEYS[2], KEYS[3], KEYS[4]
 local f = redis.call('HMGET', record, 'epoch', 'secret', 'last_step', 'burnt',
@@ -16,8 +17,8 @@ then
     return {'stale'}
 end
 
-if ARGV[9] == 'totp' then
-    local step = tonumber(ARGV[10])
+if ARGV[10] == 'totp' then
+    local step = tonumber(ARGV[11])
 
     -- RFC 6238, 5.2; every earlier step, too, or t + 1 would let t in again
     if step <= number(f[3]) then
@@ -30,12 +31,12 @@ if ARGV[9] == 'totp' then
         end
     end
 
-    redis.call('HSET', record, 'last_step', ARGV[10])
+    redis.call('HSET', record, 'last_step', ARGV[11])
 
 else
     local found = 0
 
-    for i = 10, #ARGV do
+    for i = 11, #ARGV do
         found = found + redis.call('HDEL', record, 'backup:' .. ARGV[i])
     end
 
@@ -57,7 +58,7 @@ end
 
 -- the attempt was not a failure after all
 redis.call('LREM', events, 1, 'code_failed\t' .. ARGV[5] .. '\t' .. ARGV[6])
-remember(KEYS[5], ARGV[6])
+remember(KEYS[5], ARGV[9])
 
 if ARGV[8] ~= '' then
     event(events, ARGV[8], now, ARGV[6])

@@ -4,7 +4,7 @@
 --       known
 -- ARGV  id, the session's epoch, keep (s), name in the stream, the pending
 --       secret that was checked, the step of the code, time of the attempt,
---       address, the sealed set of backup codes, time on show (ms), tags ...
+--       address, network, the sealed set of backup codes, time on show (ms), tags ...
 --       (the set is taken only when there was no second factor before)
 
 local record, epoch = KEYS[2], tonumber(ARGV[2])
@@ -23,7 +23,7 @@ redis.call('DEL', KEYS[4])
 clear_failures(record)
 
 redis.call('LREM', KEYS[5], 1, 'code_failed\t' .. ARGV[7] .. '\t' .. ARGV[8])
-remember(KEYS[7], ARGV[8])
+remember(KEYS[7], ARGV[9])
 
 if f[2] then
     event(KEYS[5], 'new_phone', now, ARGV[8])
@@ -31,7 +31,7 @@ if f[2] then
 end
 
 redis.call('HSET', record, 'enabled_at', now)
-new_backup_codes(record, KEYS[6], 9)
+new_backup_codes(record, KEYS[6], 10)
 event(KEYS[5], 'enabled', now, ARGV[8])
 
 return {'ok', now, epoch + 1, 0}

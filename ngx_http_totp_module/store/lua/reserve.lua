@@ -1,7 +1,7 @@
 -- A password is about to be checked: count the failure before it happens.
 --
 -- KEYS  store, pair of user and address, user, addresses known
--- ARGV  id, address, n, window (s), n for the user, window for the user
+-- ARGV  id, network, n, window (s), n for the user, window for the user
 
 local pair, user, known = KEYS[2], KEYS[3], KEYS[4]
 local window, user_window = tonumber(ARGV[4]), tonumber(ARGV[6])

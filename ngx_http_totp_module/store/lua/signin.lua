@@ -2,8 +2,8 @@
 --
 -- KEYS  store, record, pair of user and address, user, addresses known, events,
 --       stream
--- ARGV  id, address, keep (s), a session that ends with this sign-in ('' for
---       none), when it would have ended
+-- ARGV  id, network, keep (s), a session that ends with this sign-in ('' for
+--       none), when it would have ended, address
 
 local record, pair, user, known = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local f = redis.call('HMGET', record, 'epoch', 'secret')
@@ -21,7 +21,7 @@ end
 
 if enabled == 0 then
     remember(known, ARGV[2])
-    event(KEYS[6], 'signed_in', now, ARGV[2])
+    event(KEYS[6], 'signed_in', now, ARGV[6])
 end
 
 return {'ok', now, number(f[1]), enabled}

@@ -14,7 +14,7 @@ use Time::HiRes ();
 our @EXPORT = qw(
     slow seconds slurp spew append random_bytes random_hex b64 b64url
     free_port wait_until nap now uri_escape uri_unescape form_encode
-    secret_add secrets find_program tool
+    secret_add secrets find_program tool fresh_ip
 );
 
 my @secrets;
@@ -110,6 +110,17 @@ sub free_port {
     }
 
     die 'no free port';
+}
+
+
+# A loopback address that no client of this test has had, for tries that must
+# not run into the limits of an address.
+
+my $addresses = 0;
+
+sub fresh_ip {
+    $addresses++;
+    return sprintf '127.77.%d.%d', $addresses >> 8, $addresses & 255;
 }
 
 
