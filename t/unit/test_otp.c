@@ -316,49 +316,76 @@ ends_of_time(void **state)
 }
 
 
-/*
- * Two steps with the same code, gap steps apart: there are some, with six
- * digits, among any few hundred thousand steps.
- */
-
-static uint64_t
-find_twins(uint64_t gap, char code[TOTP_MAX_DIGITS + 1])
-{
-    char      ring[32][TOTP_MAX_DIGITS + 1];
-    uint64_t  step;
-
-    for (step = 0; step < 20000000; step++) {
-        assert_int_equal(totp_otp_code(ring[step % 32], &usual, SECRET, step),
-                         0);
-
-        if (step >= gap
-            && memcmp(ring[step % 32], ring[(step - gap) % 32], 6) == 0)
-        {
-            memcpy(code, ring[step % 32], TOTP_MAX_DIGITS + 1);
-            return step - gap;
-        }
-    }
-
-    fail_msg("no two steps with the same code");
-    return 0;
-}
-
-
-#define TWIN_2   KNOWN_TWIN_2
-#define TWIN_10  KNOWN_TWIN_10
-
+/* Steps of this secret that share a code with another one close by. */
 
 static void
 equal_codes(void **state)
 {
-    char      code[TOTP_MAX_DIGITS + 1], again[TOTP_MAX_DIGITS + 1];
+    char      code[TOTP_MAX_DIGITS + 1], twin[TOTP_MAX_DIGITS + 1];
+    size_t    i;
+    uint64_t  step;
+
+    static const struct {
+        uint64_t  first;
+        uint64_t  second;
+        uint64_t  now;
+        unsigned  skew;
+        int       rc;
+        uint64_t  step;
+    } v[] = {
+        /* both within the skew: the later, or the earlier would come again */
+        { 153567, 153569, 153568, 1, TOTP_MATCH_OK, 153569 },
+        { 153567, 153569, 153569, 2, TOTP_MATCH_OK, 153569 },
+
+        /* within the skew goes before drift, however near */
+        { 153567, 153569, 153567, 0, TOTP_MATCH_OK, 153567 },
+        { 153567, 153569, 153567, 1, TOTP_MATCH_OK, 153567 },
+
+        /* drift: the nearest, on either side */
+        { 1217265, 1217270, 1217267, 1, TOTP_MATCH_DRIFT, 1217265 },
+        { 1217265, 1217270, 1217268, 1, TOTP_MATCH_DRIFT, 1217270 },
+        { 1217265, 1217270, 1217262, 1, TOTP_MATCH_DRIFT, 1217265 },
+        { 1217265, 1217270, 1217273, 1, TOTP_MATCH_DRIFT, 1217270 },
+
+        /* as near: the later */
+        { 285885, 285891, 285888, 1, TOTP_MATCH_DRIFT, 285891 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+        assert_int_equal(totp_otp_code(code, &usual, SECRET, v[i].first), 0);
+        assert_int_equal(totp_otp_code(twin, &usual, SECRET, v[i].second), 0);
+        assert_string_equal(code, twin);
+
+        assert_int_equal(totp_otp_match(&step, &usual, SECRET, cstr(code),
+                                        v[i].now, v[i].skew),
+                         v[i].rc);
+        assert_int_equal(step, v[i].step);
+    }
+}
+
+
+/* A skew beyond the drift is cut to it, and reads no other memory. */
+
+static void
+large_skew(void **state)
+{
+    char      code[TOTP_MAX_DIGITS + 1];
     uint64_t  step;
 
     (void) state;
-    (void) find_twins;
-    (void) code;
-    (void) again;
-    (void) step;
+
+    assert_int_equal(totp_otp_code(code, &usual, SECRET, 1010), 0);
+    assert_int_equal(totp_otp_match(&step, &usual, SECRET, cstr(code), 1000,
+                                    UINT32_MAX),
+                     TOTP_MATCH_OK);
+    assert_int_equal(step, 1010);
+
+    assert_int_equal(totp_otp_code(code, &usual, SECRET, 1011), 0);
+    assert_int_equal(totp_otp_match(&step, &usual, SECRET, cstr(code), 1000,
+                                    UINT32_MAX),
+                     TOTP_MATCH_NONE);
 }
 
 
@@ -377,6 +404,7 @@ main(void)
         cmocka_unit_test(leading_zeros),
         cmocka_unit_test(ends_of_time),
         cmocka_unit_test(equal_codes),
+        cmocka_unit_test(large_skew),
     };
 
     return cmocka_run_group_tests_name("otp", tests, NULL, NULL);
