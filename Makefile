@@ -33,8 +33,13 @@ ld_opt       = -Wl,-z,relro -Wl,-z,now $(LDFLAGS)
 
 sources      = $(wildcard $(src)/*.c $(src)/*/*.c)
 headers      = $(wildcard $(src)/*.h $(src)/*/*.h)
+units        = $(patsubst t/unit/%.c,build/unit/%,$(wildcard t/unit/test_*.c))
 embedded     = $(wildcard $(src)/page/pages/*.html $(src)/page/assets/* \
                           $(src)/page/lang/*.lang $(src)/store/lua/*.lua)
+
+# A make for another directory that does not take our variables for its own.
+
+submake      = env -u MAKEFLAGS -u MAKEOVERRIDES $(MAKE) --no-print-directory -s
 
 # What nginx's configure depends on.  The times of files do not tell: those of a
 # package are older than the day it was installed.
@@ -55,7 +60,7 @@ all: $(module)
 $(module): $(sources) $(headers) $(src)/exports.map $(objs)/totp_embedded.c \
            $(configured)
 	@echo "building $@"
-	@$(MAKE) -s -f $(objs)/Makefile -C $(NGX_SRC) modules
+	@$(submake) -f $(objs)/Makefile -C $(NGX_SRC) modules
 	@cp $(objs)/$(name).so $@.new
 	@mv $@.new $@
 
@@ -98,24 +103,23 @@ demo: ## nginx with the module, Redis and an application on https://localhost:84
 .PHONY: test
 test: ## every test; TESTS='t/10-*.t' runs some, PROVE_FLAGS is prove's
 	@sh t/lib/install.sh build test
-	@$(MAKE) all tools
+	@sh t/lib/install.sh --npm
+	@$(MAKE) all
+	@echo "building the unit tests"
+	@$(submake) -C t/unit all
 	@TOTP_MODULE=$${TOTP_MODULE:-$(abspath $(module))} \
 	prove $(PROVE_FLAGS) --exec 'sh t/lib/tap.sh' \
-	    $(or $(TESTS),$(wildcard t/unit/run.t t/*.t t/browser/*.mjs))
-
-.PHONY: tools
-tools:
-	@if [ -f t/browser/package.json ]; then sh t/lib/install.sh --npm; fi
+	    $(or $(TESTS),$(units) $(wildcard t/*.t t/browser/*.mjs))
 
 .PHONY: unit
 unit: ## the unit tests of the pure sources alone
 	@sh t/lib/install.sh build unit
-	@$(MAKE) -C t/unit
+	@$(submake) -C t/unit run
 
 .PHONY: fuzz
-fuzz: ## fuzz the parsers
+fuzz: ## fuzz the parsers; SECONDS of each
 	@sh t/lib/install.sh build fuzz
-	@$(MAKE) -C t/fuzz
+	@$(submake) -C t/fuzz $(filter SECONDS=%,$(MAKEOVERRIDES))
 
 .PHONY: lint
 lint: $(configured) ## gcc, clang and cppcheck over the sources; layers; scripts
@@ -139,7 +143,7 @@ install: all ## the module into nginx's directory, without enabling it
 clean: ## remove what was built, with the demo's users and the browser tests' packages
 	@rm -rf $(BUILD) t/browser/node_modules
 	@for d in t/unit t/fuzz; do \
-	    if [ -f $$d/Makefile ]; then $(MAKE) -s -C $$d clean; fi; done
+	    if [ -f $$d/Makefile ]; then $(submake) -C $$d clean; fi; done
 
 .PHONY: help
 help: ## this list

@@ -36,7 +36,10 @@ typedef struct {
     /* The stream has been read to its end on this connection. */
     void        (*complete)(void *data);
 
-    /* After every answered read: Redis' TIME, unix milliseconds. */
+    /*
+     * After every answered read, from complete on (not before: what was heard
+     * until then is not all there is): Redis' TIME, unix milliseconds.
+     */
     void        (*heard)(void *data, uint64_t redis_ms);
 
     void         *data;
@@ -46,7 +49,11 @@ typedef struct {
 typedef struct ngx_http_totp_feed_s  ngx_http_totp_feed_t;
 
 
-/* conf must outlive the feed.  NULL when out of memory. */
+/*
+ * Both configurations must outlive the feed.  NULL when out of memory.  A
+ * callback may not destroy it.  A worker that quits gracefully is not held up
+ * by it: the feed ends then.
+ */
 ngx_http_totp_feed_t *ngx_http_totp_feed_create(ngx_cycle_t *cycle,
     ngx_http_totp_redis_conf_t *redis, ngx_http_totp_feed_conf_t *conf);
 void ngx_http_totp_feed_destroy(ngx_http_totp_feed_t *feed);

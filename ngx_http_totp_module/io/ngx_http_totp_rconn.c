@@ -19,6 +19,8 @@
 #define NGX_HTTP_TOTP_RCONN_BACKOFF_MIN   50        /* ms */
 #define NGX_HTTP_TOTP_RCONN_BACKOFF_MAX   5000      /* ms */
 #define NGX_HTTP_TOTP_RCONN_HEARTBEAT     10000     /* ms without a reply */
+#define NGX_HTTP_TOTP_RCONN_PROVEN        1000      /* ms that earn a new
+                                                       connection at once */
 
 #define NGX_HTTP_TOTP_RCONN_MAX_COMMANDS  4096
 #define NGX_HTTP_TOTP_RCONN_MAX_BYTES     (8 * 1024 * 1024)
@@ -239,6 +241,31 @@ ngx_http_totp_rconn_set_timer(ngx_http_totp_rconn_t *rc, ngx_msec_t msec)
 }
 
 
+/* The deadline's timer ends no later than the command's time. */
+
+static void
+ngx_http_totp_rconn_watch(ngx_http_totp_rcmd_t *cmd)
+{
+    ngx_event_t     *ev;
+    ngx_msec_int_t   left;
+
+    ev = &cmd->rc->deadline;
+
+    if (ev->timer_set) {
+
+        if ((ngx_msec_int_t) (cmd->deadline - ev->timer.key) >= 0) {
+            return;
+        }
+
+        ngx_del_timer(ev);
+    }
+
+    left = (ngx_msec_int_t) (cmd->deadline - ngx_current_msec);
+
+    ngx_add_timer(ev, left > 0 ? (ngx_msec_t) left : 0);
+}
+
+
 void
 ngx_http_totp_rconn_start(ngx_http_totp_rconn_t *rc)
 {
@@ -318,15 +345,7 @@ ngx_http_totp_rconn_send(ngx_http_totp_rconn_t *rc, int argc,
 
     ngx_http_totp_rconn_post(rc);
 
-    if (rc->deadline.timer_set
-        && (ngx_msec_int_t) (rc->deadline.timer.key - cmd->deadline) > 0)
-    {
-        ngx_del_timer(&rc->deadline);
-    }
-
-    if (!rc->deadline.timer_set) {
-        ngx_add_timer(&rc->deadline, cmd->deadline - ngx_current_msec);
-    }
+    ngx_http_totp_rconn_watch(cmd);
 
     return cmd;
 }
@@ -434,7 +453,7 @@ ngx_http_totp_rconn_hint(const totp_resp_t *error, ngx_str_t *word)
     if (totp_resp_is_error(error, "NOPERM")) {
 
         if (ngx_strlcasestrn(word->data, word->data + text.len,
-                             (u_char *) " key", 4 - 1)
+                             (u_char *) " to access", 10 - 1)
             != NULL)
         {
             return "the ACL of this user lacks a key pattern";
@@ -765,6 +784,7 @@ ngx_http_totp_rconn_write_handler(ngx_event_t *wev)
 static void
 ngx_http_totp_rconn_flush(ngx_http_totp_rconn_t *rc)
 {
+    ngx_err_t              err;
     ngx_uint_t             i, n;
     ngx_buf_t              bufs[NGX_HTTP_TOTP_RCONN_IOVS];
     ngx_queue_t           *q, *queue;
@@ -814,11 +834,9 @@ ngx_http_totp_rconn_flush(ngx_http_totp_rconn_t *rc)
 
         rest = c->send_chain(c, links, 0);
 
-        if (rest == NGX_CHAIN_ERROR) {
-            ngx_http_totp_rconn_lost(rc, 1, ngx_socket_errno,
-                                     "connection lost", NULL);
-            return;
-        }
+        err = ngx_socket_errno;
+
+        /* also before an error something may have been sent */
 
         for (i = 0; i < n; i++) {
             q = ngx_queue_head(queue);
@@ -833,6 +851,11 @@ ngx_http_totp_rconn_flush(ngx_http_totp_rconn_t *rc)
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&rc->waiting, q);
             ngx_http_totp_rcmd_sent(cmd);
+        }
+
+        if (rest == NGX_CHAIN_ERROR) {
+            ngx_http_totp_rconn_lost(rc, 1, err, "connection lost", NULL);
+            return;
         }
     }
 
@@ -1031,7 +1054,7 @@ ngx_http_totp_rconn_timer_handler(ngx_event_t *ev)
             break;
         }
 
-        ngx_http_totp_rconn_lost(rc, 1, NGX_ETIMEDOUT, "not ready", NULL);
+        ngx_http_totp_rconn_lost(rc, 1, 0, "no greeting in time", NULL);
         break;
 
     case ngx_http_totp_rconn_is_up:
@@ -1077,9 +1100,7 @@ ngx_http_totp_rconn_heartbeat(ngx_http_totp_rconn_t *rc)
 
     ngx_http_totp_rconn_post(rc);
 
-    if (!rc->deadline.timer_set) {
-        ngx_add_timer(&rc->deadline, rc->conf->timeout);
-    }
+    ngx_http_totp_rconn_watch(cmd);
 }
 
 
@@ -1108,7 +1129,6 @@ ngx_http_totp_rconn_oldest(ngx_http_totp_rconn_t *rc)
 static void
 ngx_http_totp_rconn_deadline_handler(ngx_event_t *ev)
 {
-    ngx_msec_int_t          left;
     ngx_http_totp_rcmd_t   *cmd;
     ngx_http_totp_rconn_t  *rc;
 
@@ -1129,14 +1149,12 @@ ngx_http_totp_rconn_deadline_handler(ngx_event_t *ev)
             return;
         }
 
-        left = (ngx_msec_int_t) (cmd->deadline - ngx_current_msec);
-        if (left > 0) {
+        if ((ngx_msec_int_t) (cmd->deadline - ngx_current_msec) > 0) {
             break;
         }
 
         if (rc->state == ngx_http_totp_rconn_is_up) {
-            ngx_http_totp_rconn_lost(rc, 0, NGX_ETIMEDOUT, "no reply in time",
-                                     NULL);
+            ngx_http_totp_rconn_lost(rc, 0, 0, "no reply in time", NULL);
             return;
         }
 
@@ -1145,11 +1163,7 @@ ngx_http_totp_rconn_deadline_handler(ngx_event_t *ev)
         ngx_http_totp_rcmd_fail(cmd);
     }
 
-    /* a callback may have sent, and set it */
-
-    if (!rc->deadline.timer_set) {
-        ngx_add_timer(&rc->deadline, (ngx_msec_t) left);
-    }
+    ngx_http_totp_rconn_watch(cmd);
 }
 
 
@@ -1164,39 +1178,36 @@ ngx_http_totp_rconn_lost(ngx_http_totp_rconn_t *rc, ngx_uint_t carry,
     ngx_err_t err, const char *why, const totp_resp_t *error)
 {
     ngx_uint_t  up, again;
-    ngx_msec_t  delay;
+    ngx_msec_t  delay, lived;
 
     up = (rc->state == ngx_http_totp_rconn_is_up);
 
-    delay = NGX_HTTP_TOTP_RCONN_BACKOFF_MIN << ngx_min(rc->failures, 7);
-    delay = ngx_min(delay, NGX_HTTP_TOTP_RCONN_BACKOFF_MAX);
+    if (up && rc->served) {
+        lived = ngx_current_msec - rc->since;
 
-    if (up) {
-        again = 0;
+        /* one that we drop each time soon after its greeting is of no use */
 
-        /*
-         * A connection that was of use for as long as the back-off would be
-         * earns a new one at once, and a short back-off.
-         */
-
-        if (rc->served && ngx_current_msec - rc->since >= delay) {
+        if (!rc->dropped || lived >= NGX_HTTP_TOTP_RCONN_BACKOFF_MAX) {
             rc->failures = 0;
-            delay = NGX_HTTP_TOTP_RCONN_BACKOFF_MIN;
-            again = carry;
         }
 
-        rc->tried = 0;
-        rc->lost_due = 1;
+        again = (carry && lived >= NGX_HTTP_TOTP_RCONN_PROVEN);
 
     } else {
-        rc->addr = (rc->addr + 1) % rc->conf->naddrs;
-        rc->tried++;
-
-        again = (rc->tried < rc->conf->naddrs);
+        again = (!up && rc->tried + 1 < rc->conf->naddrs);
     }
 
     if (up || !again) {
         ngx_http_totp_rconn_complain(rc, err, why, error);
+    }
+
+    if (up) {
+        rc->lost_due = 1;
+        rc->tried = 0;
+
+    } else {
+        rc->addr = (rc->addr + 1) % rc->conf->naddrs;
+        rc->tried++;
     }
 
     ngx_http_totp_rconn_close(rc);
@@ -1213,6 +1224,11 @@ ngx_http_totp_rconn_lost(ngx_http_totp_rconn_t *rc, ngx_uint_t carry,
     ngx_http_totp_rconn_fail_all(rc, &rc->pending);
 
     rc->state = ngx_http_totp_rconn_backoff;
+    rc->tried = 0;
+
+    delay = NGX_HTTP_TOTP_RCONN_BACKOFF_MIN << ngx_min(rc->failures, 7);
+    delay = ngx_min(delay, NGX_HTTP_TOTP_RCONN_BACKOFF_MAX);
+
     rc->failures++;
 
     delay = delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);

@@ -90,9 +90,10 @@ void ngx_http_totp_rconn_start(ngx_http_totp_rconn_t *rc);
  * Without a done nobody waits for the reply.
  *
  * While connecting, commands wait in the queue under their own deadline, and
- * none is sent before the greeting (AUTH, SELECT) has been answered.  A write
- * none of whose bytes was sent is sent on the next connection; one that was
- * sent in part fails.  A deadline is kept for the oldest command: one with a
+ * none is sent before the greeting (AUTH, SELECT) has been answered.  Where a
+ * connection that was of use dies, the next one is made at once and takes over
+ * reads, and writes none of whose bytes was sent; a write that was sent, wholly
+ * or in part, fails.  A deadline is kept for the oldest command: one with a
  * shorter time behind one with a longer waits for that.
  */
 ngx_http_totp_rcmd_t *ngx_http_totp_rconn_send(ngx_http_totp_rconn_t *rc,

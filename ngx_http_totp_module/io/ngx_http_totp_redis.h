@@ -9,6 +9,8 @@
 #include "ngx_http_totp_rconn.h"
 
 
+/* Must outlive the calls. */
+
 typedef struct {
     const char  *name;              /* for logs */
     totp_str_t   source;            /* Lua */
@@ -50,7 +52,10 @@ ngx_http_totp_call_t *ngx_http_totp_redis_script(ngx_http_totp_redis_t *redis,
     ngx_uint_t argc, const totp_str_t *argv, ngx_http_totp_call_done_pt done,
     void *data);
 
-/* Whoever asked is gone: the reply will be dropped. */
+/*
+ * Whoever asked is gone: the reply will be dropped.  What the script does is
+ * done all the same, with EVAL where that is needed.
+ */
 void ngx_http_totp_call_forget(ngx_http_totp_call_t *call);
 
 

@@ -11,7 +11,7 @@
 
 
 #if !(NGX_THREADS)
-#error "nginx without --with-threads: passwords would be hashed on its event loop"
+#error "passwords are hashed on threads: nginx needs --with-threads"
 #endif
 
 

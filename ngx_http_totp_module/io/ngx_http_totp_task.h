@@ -47,9 +47,9 @@ void ngx_http_totp_task_discard(ngx_http_totp_task_t *task);
 
 /*
  * Returns NGX_OK: done will be called, never before return, after which ctx is
- * wiped and freed.  NGX_BUSY: threads + max_queue tasks of this worker are under
- * way, or nginx's own queue refused; NGX_ERROR: no pool; in both cases the task
- * is still the caller's.
+ * wiped and freed.  NGX_BUSY: threads + max_queue tasks of this worker are
+ * under way, or nginx's own queue refused; NGX_ERROR: no pool; in both cases
+ * the task is still the caller's.
  */
 ngx_int_t ngx_http_totp_task_post(ngx_http_totp_task_t *task);
 

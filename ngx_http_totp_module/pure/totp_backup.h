@@ -27,8 +27,9 @@ void totp_backup_show(char out[TOTP_BACKUP_SHOWN],
 /*
  * What the store keeps of a code: `keyid.base64url(HMAC(realm, user, code))`,
  * each part after its length in 8 bytes (big-endian); code is canonical, as
- * totp_backup_encode() and totp_code_read() write it.  Returns its length, or -1 when the crypto
- * library fails.  A code is looked for under the tag of every key of the ring.
+ * totp_backup_encode() and totp_code_read() write it.  Returns its length, or
+ * -1 when the crypto library fails.  A code is looked for under the tag of
+ * every key of the ring.
  */
 int totp_backup_tag(char out[TOTP_BACKUP_TAG_MAX], const totp_key_t *key,
     totp_str_t realm, totp_str_t user, totp_str_t code);

@@ -17,7 +17,7 @@
 /* Writes totp_base64url_len(src.len) characters, no NUL. */
 void totp_base64url_encode(char *dst, totp_str_t src);
 
-/* Both return the number of bytes written, or -1 (see above; or dst too small). */
+/* Both return the number of bytes written, or -1 (above; or dst too small). */
 int totp_base64url_decode(uint8_t *dst, size_t dst_size, totp_str_t src);
 int totp_base64_decode(uint8_t *dst, size_t dst_size, totp_str_t src);
 

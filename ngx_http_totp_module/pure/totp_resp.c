@@ -7,7 +7,7 @@
 #include <hiredis/hiredis.h>
 
 
-/* hiredis 1.0 went from int to size_t, and from an array of tasks to pointers */
+/* hiredis 1.0: size_t instead of int, pointers to tasks instead of tasks */
 
 #if (HIREDIS_MAJOR >= 1)
 

@@ -62,9 +62,9 @@ int totp_session_encode(char out[TOTP_COOKIE_MAX], const totp_session_t *s,
 
 /*
  * Verifies and reads a cookie value.  buf receives the payload; s->realm and
- * s->user point into it.  Returns 0, or -1 (*s then means nothing) for whatever this function's twin
- * would not have written under a key of the ring.  Says nothing of times,
- * realm or revocation.
+ * s->user point into it.  Returns 0, or -1 (*s then means nothing) for whatever
+ * this function's twin would not have written under a key of the ring.  Says
+ * nothing of times, realm or revocation.
  */
 int totp_session_decode(totp_session_t *s, uint8_t buf[TOTP_COOKIE_MAX],
     const totp_keyring_t *ring, totp_str_t cookie);

@@ -41,7 +41,6 @@ test   cmd     prove                    perl
 test   cmd     openssl                  openssl
 test   header  cmocka.h                 libcmocka-dev
 test   perl    IO::Socket::SSL          libio-socket-ssl-perl
-test   cmd     htpasswd                 apache2-utils
 test   cmd     oathtool                 oathtool
 test   cmd     zbarimg                  zbar-tools
 test   cmd     curl                     curl

@@ -5,5 +5,5 @@
 case $1 in
     *.t)    exec perl -It/lib "$@" ;;
     *.mjs)  exec node "$@" ;;
-    *)      exec "$@" ;;
+    *)      CMOCKA_MESSAGE_OUTPUT=TAP exec "$@" ;;
 esac

@@ -81,6 +81,7 @@ refuses(void **state)
 
     static const char *const  bad[] = {
         "M", "MZX", "MZXW6Y",               /* no number of bytes */
+        "A", "AAA", "AAAAAA",               /* nor without spare bits */
         "MZ", "MZXR", "MZXW7", "MZXW6YR",   /* spare bits */
         "M0", "M1", "M8", "M9", "M_", "MY\t", "MY\n", "MY\xc3\xa4", "M+",
         "MY=MY", "=MY", "MY======MZXQ", "M=Y"

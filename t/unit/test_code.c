@@ -57,8 +57,7 @@ not_one_time_codes(void **state)
         "123\r456", "123456\x7f", "123456;", "123456%20", "123+456", "123_456",
         /* digits that are not ASCII's: Arabic-Indic, fullwidth, superscript */
         "\xd9\xa1\xd9\xa2\xd9\xa3\xd9\xa4\xd9\xa5\xd9\xa6",
-        "\xef\xbc\x91\xef\xbc\x92\xef\xbc\x93\xef\xbc\x94\xef\xbc\x95"
-        "\xef\xbc\x96",
+        "1234\xef\xbc\x95\xef\xbc\x96",
         "12345\xc2\xb9"
     };
 

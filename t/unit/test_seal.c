@@ -260,7 +260,7 @@ flipped_bits(void **state)
 
     ring_of(&ring, KEY_2A);
 
-    n = totp_base64url_decode(raw, sizeof(raw), STR(&SEALED[ID_LEN]));
+    n = totp_base64url_decode(raw, sizeof(raw), cstr(&SEALED[ID_LEN]));
     assert_int_equal(n, TOTP_SEAL_NONCE_LEN + 20 + TOTP_SEAL_TAG_LEN);
 
     memcpy(text, SEALED, sizeof(text));
@@ -323,7 +323,7 @@ cut_or_lengthened(void **state)
 
         if (n > ID_LEN) {
             assert_int_not_equal(open_(&ring, &alice,
-                                       totp_str(SEALED + n,
+                                       totp_str(&SEALED[n],
                                                 sizeof(SEALED) - 1 - n)),
                                  TOTP_SEAL_OK);
         }

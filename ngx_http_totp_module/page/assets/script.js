@@ -155,7 +155,7 @@
 		id('totp-seconds').textContent = id('totp-bar').value = left;
 		if (left <= 20 && !told) {
 			told = true;
-			say(shown.dataset.soon);
+			say(id('totp-seconds').parentNode.textContent + '. ' + shown.dataset.soon);
 		}
 	};
 	setInterval(tick, 250);

@@ -1,0 +1,121 @@
+/*
+ * The portal: one request to one of our pages, from its body to its answer.
+ */
+
+#ifndef NGX_HTTP_TOTP_PORTAL_H
+#define NGX_HTTP_TOTP_PORTAL_H
+
+#include "ngx_http_totp_session.h"
+#include "ngx_http_totp_page.h"
+#include "ngx_http_totp_store.h"
+#include "ngx_http_totp_first.h"
+#include "totp_form.h"
+
+
+#define NGX_HTTP_TOTP_BODY_MAX  8192    /* bytes */
+
+
+typedef struct ngx_http_totp_portal_s  ngx_http_totp_portal_t;
+
+
+/* A page: what may be asked of it, and who answers. */
+
+typedef struct {
+    ngx_http_totp_page_id_t  page;
+    ngx_uint_t               post;      /* POST is allowed */
+    totp_stage_t             stage;     /* the least that is needed, NONE: any */
+    void                   (*get)(ngx_http_totp_portal_t *p);
+    void                   (*submit)(ngx_http_totp_portal_t *p);
+} ngx_http_totp_route_t;
+
+
+/* form fields, in the order of portal->fields */
+#define NGX_HTTP_TOTP_FIELD_CSRF        0
+#define NGX_HTTP_TOTP_FIELD_NEXT        1
+#define NGX_HTTP_TOTP_FIELD_USERNAME    2
+#define NGX_HTTP_TOTP_FIELD_PASSWORD    3
+#define NGX_HTTP_TOTP_FIELD_CODE        4
+#define NGX_HTTP_TOTP_FIELD_MORE        5
+#define NGX_HTTP_TOTP_FIELD_EVERYWHERE  6
+#define NGX_HTTP_TOTP_FIELDS            7
+
+
+struct ngx_http_totp_portal_s {
+    ngx_http_request_t          *request;
+    ngx_http_totp_loc_conf_t    *conf;
+    ngx_http_totp_ctx_t         *ctx;
+    const ngx_http_totp_route_t *route;
+    ngx_http_totp_answer_t       answer;    /* filled in as things are known */
+    ngx_http_totp_who_t          who;
+    totp_session_t               session;   /* a copy: may be changed for the
+                                               cookie that the answer sets */
+    ngx_str_t                    cookie;    /* Set-Cookie of the answer */
+    ngx_str_t                    next;      /* checked; empty where dropped */
+
+    u_char                      *body;
+    size_t                       body_len;
+    totp_form_field_t            fields[NGX_HTTP_TOTP_FIELDS];
+
+    /* what is under way: at most one, forgotten when the client vanishes */
+    ngx_http_totp_op_t          *op;
+    ngx_http_totp_first_call_t  *call;
+
+    void                        *step;      /* the step's own, in r->pool */
+};
+
+
+/* The content handler of a `totp_portal` location. */
+ngx_int_t ngx_http_totp_portal_handler(ngx_http_request_t *r);
+
+/*
+ * The ways out.  Each ends the request exactly once; the caller returns at
+ * once and touches nothing of it again.
+ */
+void ngx_http_totp_portal_show(ngx_http_totp_portal_t *p);      /* the page,
+                                               with answer.word's status */
+void ngx_http_totp_portal_fail(ngx_http_totp_portal_t *p,
+    ngx_http_totp_word_t word);             /* the route's page where it has a
+                                               form to try again, else error */
+void ngx_http_totp_portal_go(ngx_http_totp_portal_t *p,
+    ngx_http_totp_page_id_t page, ngx_str_t *next); /* to a page of ours */
+void ngx_http_totp_portal_leave(ngx_http_totp_portal_t *p,
+    ngx_str_t *next);                       /* to next, or "/" */
+
+/* Waits for a store operation: NULL op answers "unavailable". */
+void ngx_http_totp_portal_wait(ngx_http_totp_portal_t *p,
+    ngx_http_totp_op_t *op);
+
+/*
+ * A new full or password session for the answer's cookie: a new id, user,
+ * epoch, fingerprint as given in p->session; times from now (Redis' clock).
+ * NGX_ERROR: answer "unavailable".
+ */
+ngx_int_t ngx_http_totp_portal_issue(ngx_http_totp_portal_t *p,
+    totp_stage_t stage, totp_method_t method, uint64_t now);
+
+/* The same session with other contents (epoch, checked), signed again. */
+ngx_int_t ngx_http_totp_portal_reissue(ngx_http_totp_portal_t *p);
+
+/* Is the session fresh? */
+ngx_uint_t ngx_http_totp_portal_fresh(ngx_http_totp_portal_t *p);
+
+
+/* login.c: the steps of signing in and out */
+void ngx_http_totp_login_get(ngx_http_totp_portal_t *p);
+void ngx_http_totp_login_submit(ngx_http_totp_portal_t *p);
+void ngx_http_totp_code_get(ngx_http_totp_portal_t *p);
+void ngx_http_totp_code_submit(ngx_http_totp_portal_t *p);
+void ngx_http_totp_logout_get(ngx_http_totp_portal_t *p);
+void ngx_http_totp_logout_submit(ngx_http_totp_portal_t *p);
+
+/* enroll.c: the settings */
+void ngx_http_totp_settings_get(ngx_http_totp_portal_t *p);
+void ngx_http_totp_setup_get(ngx_http_totp_portal_t *p);
+void ngx_http_totp_setup_submit(ngx_http_totp_portal_t *p);
+void ngx_http_totp_backup_get(ngx_http_totp_portal_t *p);
+void ngx_http_totp_backup_submit(ngx_http_totp_portal_t *p);
+void ngx_http_totp_disable_get(ngx_http_totp_portal_t *p);
+void ngx_http_totp_disable_submit(ngx_http_totp_portal_t *p);
+
+
+#endif /* NGX_HTTP_TOTP_PORTAL_H */

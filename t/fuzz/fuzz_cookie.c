@@ -1,0 +1,186 @@
+/*
+ * A Cookie header, and the session in a cookie.
+ */
+
+#include "fuzz.h"
+#include "totp_cookie.h"
+#include "totp_session.h"
+
+
+static const totp_str_t  names[] = {
+    totp_string("__Host-totp"),
+    totp_string("T"),
+};
+
+
+static int
+ours(totp_str_t name)
+{
+    return totp_str_eq(name, names[0]) || totp_str_eq(name, names[1]);
+}
+
+
+/* What the cut leaves are the pairs that are not ours, in their order. */
+
+static void
+header(totp_str_t h)
+{
+    int         more;
+    size_t      n, i, j, found;
+    uint8_t    *out;
+    totp_str_t  left, name, value, name_left, value_left;
+
+    out = malloc(h.len ? h.len : 1);
+    CHECK(out != NULL);
+
+    n = totp_cookie_cut(out, h, names, 2);
+    CHECK(n <= h.len);
+
+    left = totp_str(out, n);
+    CHECK(!totp_cookie_has(left, names, 2));
+
+    found = 0;
+    i = 0;
+    j = 0;
+
+    while (totp_cookie_next(h, &i, &name, &value)) {
+
+        CHECK(i <= h.len);
+
+        if (ours(name)) {
+            found++;
+            continue;
+        }
+
+        CHECK(totp_cookie_next(left, &j, &name_left, &value_left) == 1);
+        CHECK(totp_str_eq(name, name_left));
+        CHECK(totp_str_eq(value, value_left));
+    }
+
+    more = totp_cookie_next(left, &j, &name_left, &value_left);
+    CHECK(!more);
+
+    CHECK(totp_cookie_has(h, names, 2) == (found != 0));
+    CHECK(found != 0 || (n == h.len && totp_str_eq(left, h)));
+
+    free(out);
+}
+
+
+static const totp_keyring_t *
+keyring(void)
+{
+    unsigned     line;
+    totp_str_t   file;
+
+    static totp_keyring_t  ring;
+
+    if (ring.n == 0) {
+        file = totp_str("2a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+                        "old://79/Pv6+fj39vX08/Lx8O/u7ezr6uno5+bl5OPi4eA=\n",
+                        97);
+        CHECK(totp_keyring_parse(&ring, file, &line) == NULL);
+        CHECK(ring.n == 2);
+    }
+
+    return &ring;
+}
+
+
+/* Whatever is read is what the twin would have written. */
+
+static void
+forged(totp_str_t cookie)
+{
+    int             n;
+    char            again[TOTP_COOKIE_MAX];
+    uint8_t         buf[TOTP_COOKIE_MAX];
+    totp_session_t  s;
+
+    if (totp_session_decode(&s, buf, keyring(), cookie) == 0) {
+        n = totp_session_encode(again, &s, keyring());
+        CHECK(n > 0 && totp_str_eq(totp_str(again, (size_t) n), cookie));
+    }
+}
+
+
+/* A session of these bytes comes back, and in no other spelling. */
+
+static void
+genuine(const uint8_t *data, size_t size)
+{
+    int             n;
+    char            cookie[TOTP_COOKIE_MAX];
+    size_t          at;
+    uint8_t         buf[TOTP_COOKIE_MAX], change;
+    totp_session_t  s, back;
+
+    if (size < 100) {
+        return;
+    }
+
+    memset(&s, 0, sizeof(s));
+
+    s.stage = data[0] & 3;
+    s.method = data[1] & 3;
+    memcpy(s.sid, data + 2, TOTP_SID_LEN);
+    memcpy(&s.issued, data + 18, 8);
+    memcpy(&s.checked, data + 26, 8);
+    memcpy(&s.renewed, data + 34, 8);
+    memcpy(&s.expires, data + 42, 8);
+    memcpy(&s.epoch, data + 50, 8);
+    memcpy(s.fp, data + 58, TOTP_FP_LEN);
+    s.realm = totp_str(data + 66, data[98] % (TOTP_REALM_MAX + 1));
+    s.user = totp_str(data + 100, size - 100);
+
+    n = totp_session_encode(cookie, &s, keyring());
+
+    if (n < 0) {
+        CHECK(s.stage > TOTP_STAGE_FULL || s.method > TOTP_METHOD_BACKUP
+              || s.realm.len == 0 || s.user.len > TOTP_USER_MAX
+              || (s.user.len == 0) != (s.stage == TOTP_STAGE_NONE));
+        return;
+    }
+
+    CHECK(n <= TOTP_COOKIE_MAX);
+    CHECK(totp_session_decode(&back, buf, keyring(),
+                              totp_str(cookie, (size_t) n)) == 0);
+
+    CHECK(back.stage == s.stage && back.method == s.method);
+    CHECK(memcmp(back.sid, s.sid, TOTP_SID_LEN) == 0);
+    CHECK(back.issued == s.issued && back.checked == s.checked);
+    CHECK(back.renewed == s.renewed && back.expires == s.expires);
+    CHECK(back.epoch == s.epoch);
+    CHECK(memcmp(back.fp, s.fp, TOTP_FP_LEN) == 0);
+    CHECK(totp_str_eq(back.realm, s.realm));
+    CHECK(totp_str_eq(back.user, s.user));
+
+    at = (size_t) (data[99] + data[98] * 256) % (size_t) n;
+    change = (uint8_t) (data[66] | 1);
+    cookie[at] = (char) (cookie[at] ^ change);
+
+    CHECK(totp_session_decode(&back, buf, keyring(),
+                              totp_str(cookie, (size_t) n)) == -1);
+
+    cookie[at] = (char) (cookie[at] ^ change);
+
+    CHECK(totp_session_decode(&back, buf, keyring(),
+                              totp_str(cookie, at)) == -1);
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint8_t  *copy;
+
+    copy = fuzz_copy(data, size);
+
+    header(totp_str(copy, size));
+    forged(totp_str(copy, size));
+    genuine(copy, size);
+
+    free(copy);
+
+    return 0;
+}
