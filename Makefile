@@ -44,10 +44,9 @@ submake      = env -u MAKEFLAGS -u MAKEOVERRIDES $(MAKE) --no-print-directory -s
 # What nginx's configure depends on.  The times of files do not tell: those of a
 # package are older than the day it was installed.
 
-configured_by = { cat config Makefile $(NGX_SRC)/conf_flags \
-                      $(NGX_SRC)/src/core/nginx.h; \
-                  dpkg-query -W nginx-dev; \
-                  echo '$(CC) $(CFLAGS) $(LDFLAGS) $(headers)'; } 2>/dev/null \
+configured_by = { cat config $(NGX_SRC)/conf_flags $(NGX_SRC)/src/core/nginx.h || :; \
+                  dpkg-query -W nginx-dev || :; \
+                  echo '$(CC) $(cc_opt) $(ld_opt) $(headers)'; } 2>/dev/null \
                 | cksum
 configured   = $(objs)/configured-$(firstword $(shell $(configured_by)))
 

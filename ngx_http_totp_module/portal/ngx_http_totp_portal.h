@@ -10,6 +10,7 @@
 #include "ngx_http_totp_store.h"
 #include "ngx_http_totp_first.h"
 #include "totp_form.h"
+#include "totp_code.h"
 
 
 #define NGX_HTTP_TOTP_BODY_MAX  8192    /* bytes */
@@ -60,7 +61,12 @@ struct ngx_http_totp_portal_s {
     ngx_http_totp_op_t          *op;
     ngx_http_totp_first_call_t  *call;
 
-    void                        *step;      /* the step's own, in r->pool */
+    /* of the step: a session to come, and what a later page shows */
+    uint8_t                      sid[TOTP_SID_LEN];
+    ngx_http_totp_reply_t       *kept;
+    totp_code_t                  code;
+
+    ngx_uint_t                   async;     /* off the phase engine by now */
 };
 
 
@@ -81,9 +87,22 @@ void ngx_http_totp_portal_go(ngx_http_totp_portal_t *p,
 void ngx_http_totp_portal_leave(ngx_http_totp_portal_t *p,
     ngx_str_t *next);                       /* to next, or "/" */
 
-/* Waits for a store operation: NULL op answers "unavailable". */
+/*
+ * Waits for a store operation (NULL op: answers "unavailable"), or for the
+ * password's check; a client that vanishes meanwhile is noticed.  Every
+ * callback begins with _resume.
+ */
 void ngx_http_totp_portal_wait(ngx_http_totp_portal_t *p,
     ngx_http_totp_op_t *op);
+void ngx_http_totp_portal_wait_call(ngx_http_totp_portal_t *p,
+    ngx_http_totp_first_call_t *call);
+void ngx_http_totp_portal_resume(ngx_http_totp_portal_t *p);
+
+/*
+ * Answers what the store refused: LOCKED, STALE, UNAVAILABLE.  0: it did not.
+ */
+ngx_uint_t ngx_http_totp_portal_refused(ngx_http_totp_portal_t *p,
+    ngx_http_totp_reply_t *reply);
 
 /*
  * A new full or password session for the answer's cookie: a new id, user,
@@ -96,8 +115,17 @@ ngx_int_t ngx_http_totp_portal_issue(ngx_http_totp_portal_t *p,
 /* The same session with other contents (epoch, checked), signed again. */
 ngx_int_t ngx_http_totp_portal_reissue(ngx_http_totp_portal_t *p);
 
-/* Is the session fresh? */
+/*
+ * Is the session fresh?  If not, answers: to code (or login) and back.
+ */
 ngx_uint_t ngx_http_totp_portal_fresh(ngx_http_totp_portal_t *p);
+
+/*
+ * May a visitor be sent to this address (next.c)?  A path of this server, and
+ * of the portal's own pages only those that lead somewhere.
+ */
+ngx_uint_t ngx_http_totp_next_ok(ngx_http_totp_loc_conf_t *conf,
+    totp_str_t next);
 
 
 /* login.c: the steps of signing in and out */

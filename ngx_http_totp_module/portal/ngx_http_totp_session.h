@@ -38,6 +38,8 @@ typedef struct {
     ngx_event_t                wait;        /* for the first revocations */
     ngx_msec_t                 wait_until;
     ngx_http_request_t        *request;
+
+    void                      *portal;      /* the portal's own, or NULL */
 } ngx_http_totp_ctx_t;
 
 

@@ -125,11 +125,9 @@ apt()
     apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
         install "$@"
 
-    if command -v systemctl > /dev/null; then
-        for service in $fresh; do
-            systemctl disable --quiet "$service" 2> /dev/null || :
-        done
-    fi
+    for service in $fresh; do
+        update-rc.d "$service" disable > /dev/null 2>&1 || :
+    done
 
     if test -n "${fresh_module:-}"; then
         rm -f "/etc/nginx/modules-enabled/$fresh_module"

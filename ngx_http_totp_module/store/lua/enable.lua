@@ -8,17 +8,22 @@
 --       (the set is taken only when there was no second factor before)
 
 local record, epoch = KEYS[2], tonumber(ARGV[2])
-local f = redis.call('HMGET', record, 'epoch', 'secret', 'last_step')
+local f = redis.call('HMGET', record, 'epoch', 'secret', 'burnt')
 
 if number(f[1]) ~= epoch or redis.call('GET', KEYS[4]) ~= ARGV[5] then
     return {'stale'}
+end
+
+for burnt in string.gmatch(f[3] or '', '%d+') do
+    if burnt == ARGV[6] then
+        return {'used'}
+    end
 end
 
 revoke_user(KEYS[3], tonumber(ARGV[3]), ARGV[4], epoch + 1)
 
 redis.call('HSET', record, 'epoch', epoch + 1, 'secret', ARGV[5],
            'last_step', ARGV[6], 'last_used_at', now)
-redis.call('HDEL', record, 'burnt')
 redis.call('DEL', KEYS[4])
 clear_failures(record)
 
