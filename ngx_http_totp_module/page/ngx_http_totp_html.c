@@ -612,11 +612,11 @@ ngx_http_totp_span(ngx_pool_t *pool, const totp_i18n_t *lang, time_t seconds)
         key = (n == 1) ? "unit.second" : "unit.seconds";
 
     } else if (seconds <= 5400) {
-        n = (seconds + 30) / 60;
+        n = (seconds + 59) / 60;
         key = (n == 1) ? "unit.minute" : "unit.minutes";
 
     } else {
-        n = (seconds + 1800) / 3600;
+        n = (seconds + 3599) / 3600;
         key = (n == 1) ? "unit.hour" : "unit.hours";
     }
 

@@ -5,6 +5,7 @@
 #include "ngx_http_totp_zone.h"
 
 
+#define NGX_HTTP_TOTP_PASSWORD_MAX  512   /* bytes; crypt(3) takes no more */
 #define NGX_HTTP_TOTP_RETRY_BUSY  2       /* seconds: a full queue */
 
 
@@ -81,7 +82,11 @@ ngx_http_totp_login_submit(ngx_http_totp_portal_t *p)
     p->who.user = p->answer.username;
     p->who.session = NULL;
 
-    if (!totp_name_valid(user->value)) {
+    /* what could not be a password is not hashed: its cost would be its length */
+
+    if (!totp_name_valid(user->value)
+        || password->value.len > NGX_HTTP_TOTP_PASSWORD_MAX)
+    {
         ngx_http_totp_portal_fail(p, NGX_HTTP_TOTP_BAD_CREDENTIALS);
         return;
     }
