@@ -8,9 +8,9 @@
  *     UP          pending -> (sent) -> waiting -> (reply) -> done
  *
  * A callback may call everything but _destroy.  So nothing here calls one
- * while it walks a queue: commands that failed go to a queue of their own, from
- * which the posted event takes one at a time, and epoch tells the reading loop
- * whether the connection it reads is still there.
+ * while it walks a queue: commands that failed go to a queue of their own,
+ * from which the posted event takes one at a time, and epoch tells the reading
+ * loop whether the connection it reads is still there.
  */
 
 #include "ngx_http_totp_rconn.h"
@@ -427,6 +427,17 @@ ngx_http_totp_rconn_up(ngx_http_totp_rconn_t *rc)
 }
 
 
+static ngx_uint_t
+ngx_http_totp_rconn_says(totp_str_t text, const char *words)
+{
+    return text.len
+           && ngx_strlcasestrn((u_char *) text.data,
+                               (u_char *) text.data + text.len,
+                               (u_char *) words, ngx_strlen(words) - 1)
+              != NULL;
+}
+
+
 const char *
 ngx_http_totp_rconn_hint(const totp_resp_t *error, ngx_str_t *word)
 {
@@ -450,12 +461,13 @@ ngx_http_totp_rconn_hint(const totp_resp_t *error, ngx_str_t *word)
     word->data = (u_char *) text.data;
     word->len = n;
 
-    if (totp_resp_is_error(error, "NOPERM")) {
+    /* within a script it is an ERR, worded otherwise since Redis 7.2 */
 
-        if (ngx_strlcasestrn(word->data, word->data + text.len,
-                             (u_char *) " to access", 10 - 1)
-            != NULL)
-        {
+    if (totp_resp_is_error(error, "NOPERM")
+        || ngx_http_totp_rconn_says(text, "The user executing the script")
+        || ngx_http_totp_rconn_says(text, "ACL failure in script"))
+    {
+        if (ngx_http_totp_rconn_says(text, "access")) {
             return "the ACL of this user lacks a key pattern";
         }
 
@@ -678,11 +690,15 @@ ngx_http_totp_rconn_greeted(ngx_http_totp_rconn_t *rc,
     switch (kind) {
 
     case ngx_http_totp_rcmd_auth:
-        why = "AUTH was refused";
+        why = totp_resp_is_error(reply, "ERR")
+              ? "AUTH was refused, it may have no password set"
+              : "AUTH was refused";
         break;
 
     case ngx_http_totp_rcmd_select:
-        why = "SELECT was refused";
+        why = totp_resp_is_error(reply, "ERR")
+              ? "SELECT was refused, it may have no such database"
+              : "SELECT was refused";
         break;
 
     default:

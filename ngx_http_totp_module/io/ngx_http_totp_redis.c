@@ -128,6 +128,13 @@ ngx_http_totp_redis_destroy(ngx_http_totp_redis_t *redis)
 }
 
 
+ngx_uint_t
+ngx_http_totp_redis_up(ngx_http_totp_redis_t *redis)
+{
+    return ngx_http_totp_rconn_up(redis->rc);
+}
+
+
 ngx_http_totp_call_t *
 ngx_http_totp_redis_script(ngx_http_totp_redis_t *redis,
     const ngx_http_totp_script_t *script, ngx_uint_t flags, ngx_uint_t nkeys,

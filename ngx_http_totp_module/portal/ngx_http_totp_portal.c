@@ -384,6 +384,14 @@ ngx_http_totp_portal_submit(ngx_http_totp_portal_t *p)
 
     p->answer.page = p->route->page;
 
+    /* the body may have taken its time */
+    p->ctx->conf = NULL;
+    (void) ngx_http_totp_session_find(p->request, p->ctx, p->conf);
+
+    if (p->ctx->genuine) {
+        p->session = p->ctx->session;
+    }
+
     token = p->fields[NGX_HTTP_TOTP_FIELD_CSRF].value;
 
     if (!ngx_http_totp_portal_same_site(p->request)

@@ -222,7 +222,8 @@ ngx_http_totp_store_stop(void)
 ngx_uint_t
 ngx_http_totp_store_up(void)
 {
-    return ngx_http_totp_redis_up(ngx_http_totp_store_redis);
+    return ngx_http_totp_store_redis
+           && ngx_http_totp_redis_up(ngx_http_totp_store_redis);
 }
 
 
