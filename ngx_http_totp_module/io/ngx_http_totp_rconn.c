@@ -228,6 +228,19 @@ ngx_http_totp_rconn_post(ngx_http_totp_rconn_t *rc)
 }
 
 
+/* How long to wait after so many failures. */
+
+static ngx_msec_t
+ngx_http_totp_rconn_delay(ngx_http_totp_rconn_t *rc)
+{
+    ngx_msec_t  delay;
+
+    delay = NGX_HTTP_TOTP_RCONN_BACKOFF_MIN << ngx_min(rc->failures, 7);
+
+    return ngx_min(delay, NGX_HTTP_TOTP_RCONN_BACKOFF_MAX);
+}
+
+
 static void
 ngx_http_totp_rconn_set_timer(ngx_http_totp_rconn_t *rc, ngx_msec_t msec)
 {
@@ -1017,7 +1030,7 @@ ngx_http_totp_rconn_take(ngx_http_totp_rconn_t *rc, const totp_resp_t *reply)
         rc->served = 1;
 
         if (rc->dropped
-            && rc->heard - rc->since >= NGX_HTTP_TOTP_RCONN_BACKOFF_MAX)
+            && rc->heard - rc->since >= ngx_http_totp_rconn_delay(rc))
         {
             rc->dropped = 0;
             ngx_http_totp_rconn_praise(rc);
@@ -1201,9 +1214,12 @@ ngx_http_totp_rconn_lost(ngx_http_totp_rconn_t *rc, ngx_uint_t carry,
     if (up && rc->served) {
         lived = ngx_current_msec - rc->since;
 
-        /* one that we drop each time soon after its greeting is of no use */
+        /*
+         * One that we drop each time soon after its greeting is of no use: it
+         * has to last for as long as we would have waited.
+         */
 
-        if (!rc->dropped || lived >= NGX_HTTP_TOTP_RCONN_BACKOFF_MAX) {
+        if (!rc->dropped || lived >= ngx_http_totp_rconn_delay(rc)) {
             rc->failures = 0;
         }
 
@@ -1242,9 +1258,7 @@ ngx_http_totp_rconn_lost(ngx_http_totp_rconn_t *rc, ngx_uint_t carry,
     rc->state = ngx_http_totp_rconn_backoff;
     rc->tried = 0;
 
-    delay = NGX_HTTP_TOTP_RCONN_BACKOFF_MIN << ngx_min(rc->failures, 7);
-    delay = ngx_min(delay, NGX_HTTP_TOTP_RCONN_BACKOFF_MAX);
-
+    delay = ngx_http_totp_rconn_delay(rc);
     rc->failures++;
 
     delay = delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);

@@ -26,7 +26,7 @@ static void
 header(totp_str_t h)
 {
     int         more;
-    size_t      n, i, j, found;
+    size_t      n, i, j, found, others;
     uint8_t    *out;
     totp_str_t  left, name, value, name_left, value_left;
 
@@ -40,6 +40,7 @@ header(totp_str_t h)
     CHECK(!totp_cookie_has(left, names, 2));
 
     found = 0;
+    others = 0;
     i = 0;
     j = 0;
 
@@ -52,6 +53,7 @@ header(totp_str_t h)
             continue;
         }
 
+        others++;
         CHECK(totp_cookie_next(left, &j, &name_left, &value_left) == 1);
         CHECK(totp_str_eq(name, name_left));
         CHECK(totp_str_eq(value, value_left));
@@ -62,6 +64,7 @@ header(totp_str_t h)
 
     CHECK(totp_cookie_has(h, names, 2) == (found != 0));
     CHECK(found != 0 || (n == h.len && totp_str_eq(left, h)));
+    CHECK(found == 0 || others != 0 || n == 0);
 
     free(out);
 }
@@ -109,7 +112,7 @@ forged(totp_str_t cookie)
 static void
 genuine(const uint8_t *data, size_t size)
 {
-    int             n;
+    int             n, ok;
     char            cookie[TOTP_COOKIE_MAX];
     size_t          at;
     uint8_t         buf[TOTP_COOKIE_MAX], change;
@@ -133,12 +136,14 @@ genuine(const uint8_t *data, size_t size)
     s.realm = totp_str(data + 66, data[98] % (TOTP_REALM_MAX + 1));
     s.user = totp_str(data + 100, size - 100);
 
-    n = totp_session_encode(cookie, &s, keyring());
+    ok = s.stage <= TOTP_STAGE_FULL && s.method <= TOTP_METHOD_BACKUP
+         && s.realm.len != 0 && s.user.len <= TOTP_USER_MAX
+         && (s.user.len == 0) == (s.stage == TOTP_STAGE_NONE);
 
-    if (n < 0) {
-        CHECK(s.stage > TOTP_STAGE_FULL || s.method > TOTP_METHOD_BACKUP
-              || s.realm.len == 0 || s.user.len > TOTP_USER_MAX
-              || (s.user.len == 0) != (s.stage == TOTP_STAGE_NONE));
+    n = totp_session_encode(cookie, &s, keyring());
+    CHECK((n > 0) == ok);
+
+    if (!ok) {
         return;
     }
 
