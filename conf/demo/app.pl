@@ -50,7 +50,7 @@ sub serve {
         . "Content-Type: $type\r\n"
         . 'Content-Length: ' . length($body) . "\r\n"
         . "Content-Security-Policy: default-src 'self'; "
-        . "frame-ancestors 'none'; base-uri 'none'\r\n"
+        . "img-src data:; frame-ancestors 'none'; base-uri 'none'\r\n"
         . "Cache-Control: no-store\r\n"
         . "X-Content-Type-Options: nosniff\r\n\r\n";
 
