@@ -61,6 +61,7 @@ ngx_http_totp_json(ngx_http_request_t *r, ngx_http_totp_answer_t *a,
 
     ngx_memzero(&j, sizeof(ngx_http_totp_json_t));
     j.pool = r->pool;
+    j.first = 1;
 
     ngx_http_totp_json_open(&j, NULL, "{");
 
@@ -198,7 +199,7 @@ ngx_http_totp_json_codes(ngx_http_totp_json_t *j, ngx_http_totp_reply_t *reply)
 
     for (i = 0; codes && i < codes->n; i++) {
         ngx_http_totp_json_string(j, NULL, totp_str(codes->shown[i],
-                                                ngx_strlen(codes->shown[i])));
+                                                    TOTP_BACKUP_SHOWN));
     }
 
     ngx_http_totp_json_close(j, "]");
@@ -311,7 +312,7 @@ ngx_http_totp_json_put(ngx_http_totp_json_t *j, const void *data, size_t len)
 static void
 ngx_http_totp_json_name(ngx_http_totp_json_t *j, const char *name)
 {
-    if (j->start && !j->first) {
+    if (!j->first) {
         ngx_http_totp_json_put(j, ",", 1);
     }
 

@@ -376,6 +376,9 @@ ngx_http_totp_page_begin(ngx_http_request_t *r, ngx_uint_t status,
 
     r->err_status = 0;
 
+    /* If-Match and its kin would put a 412 in the place of what was done */
+    r->disable_not_modified = 1;
+
     ngx_http_clear_content_length(r);
     ngx_http_clear_accept_ranges(r);
     ngx_http_clear_last_modified(r);

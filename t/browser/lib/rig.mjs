@@ -197,7 +197,7 @@ ${gate(this.shortPort, `        totp_fresh                 4s;
 
 	// The key of the hash that Redis has for a user, and the names of its fields.
 	record(user) {
-		return `totp:default:{${user}}`;
+		return `totp:user:{default:${user}}`;
 	}
 
 	fields(user) {

@@ -105,7 +105,7 @@ export class Visitor {
 	}
 
 	click(selector) {
-		return this.leads(() => this.page.locator(selector).filter({ visible: true }).first().click());
+		return this.leads(() => this.page.locator(selector).filter({ visible: true }).first().click({ timeout: 8000 }));
 	}
 
 	fill(selector, text) {
@@ -186,7 +186,7 @@ export class Visitor {
 	async password(user, password = this.rig.passwords[user]) {
 		await this.fill('#totp-username', user);
 		await this.fill('#totp-password', password);
-		await this.click('form[action$="/login"] button.main');
+		await this.click('form:has(#totp-password) button.main');
 	}
 
 	async code(code) {

@@ -1,0 +1,115 @@
+// Saves a picture of every page, light and dark, on a phone and on a desk:
+//
+//     node t/browser/lib/screenshots.mjs DIR
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { Phone } from './phone.mjs';
+import { Rig } from './rig.mjs';
+import { Checks } from './tap.mjs';
+import { Visitor, launch } from './visitor.mjs';
+
+const dir = process.argv[2];
+
+if (!dir) {
+	console.error('usage: screenshots.mjs DIR');
+	process.exit(2);
+}
+fs.mkdirSync(dir, { recursive: true });
+
+const looks = [390, 1280].flatMap((width) => [false, true].map((dark) => ({ js: true, width, dark })));
+const rig = await Rig.start(looks.map((_, i) => `alice${i || ''}`));
+const browser = await launch();
+
+
+async function walk(how, user) {
+	const t = new Checks();
+	const v = await Visitor.open(browser, how, t, rig);
+	const shot = (name, w = v) => w.page.screenshot({
+		path: path.join(dir, `${name}-${how.width}-${how.dark ? 'dark' : 'light'}.png`), fullPage: true,
+	});
+
+	await v.go('/');
+	await shot('login');
+	await v.password(user, 'wrong');
+	await shot('login-wrong');
+	await v.go('/2fa/settings');
+	await v.password(user);
+	await shot('settings-off');
+	await v.go('/');
+	await shot('setup');
+
+	const phone = new Phone(await v.otpauth());
+
+	await v.code(phone.wrong());
+	await shot('setup-wrong');
+	await v.code(phone.off(8));
+	await shot('setup-clock');
+	await v.code(await phone.next());
+	await shot('backup-codes');
+
+	const codes = await v.codes();
+
+	await v.page.emulateMedia({ media: 'print' });
+	await shot('backup-codes-print');
+	await v.page.emulateMedia({ media: 'screen' });
+	await v.go('/2fa/settings');
+	await shot('settings-on');
+
+	for (const name of ['setup', 'disable', 'logout', 'code', 'nothing-here']) {
+		await v.go(`/2fa/${name}`);
+		await shot({ setup: 'new-phone', code: 'code-fresh', 'nothing-here': 'error' }[name] || name);
+	}
+
+	const w = await v.other();
+
+	await w.go('/');
+	await w.password(user);
+	await shot('code', w);
+	await w.page.click('.lost summary');
+	await shot('code-lost', w);
+	await w.code(phone.off(-8));
+	await shot('code-clock', w);
+	await w.code(phone.wrong());
+	await shot('code-wrong', w);
+
+	for (const [i, code] of codes.entries()) {
+		const x = i ? await v.other() : w;
+
+		if (i) {
+			await x.go('/');
+			await x.password(user);
+		}
+		await x.code(code);
+		await shot(['backup-used', 'backup-used', 'backup-low', 'backup-low', 'backup-none'][i], x);
+	}
+	await v.go('/2fa/settings');
+	await shot('settings-none-left');
+	await v.go('/2fa/backup-codes');
+	await shot('backup-gone');
+
+	const y = await v.other();
+
+	await y.go('/');
+	await y.password(user);
+	for (let i = 0; i < 6; i++) await y.code(phone.wrong());
+	await shot('code-locked', y);
+
+	await v.go('/form');
+	await v.context.clearCookies();
+	await v.leads(() => v.page.click('text=Save'));
+	await shot('error-send-again');
+
+	for (const text of t.failed) console.error(`${how.width} ${how.dark ? 'dark' : 'light'}: ${text}`);
+	await v.context.close();
+}
+
+
+try {
+	for (const [i, how] of looks.entries()) await walk(how, `alice${i || ''}`);
+	console.log(`${fs.readdirSync(dir).length} pictures in ${dir}`);
+} finally {
+	await browser.close();
+	await rig.stop();
+}
+process.exit(0);
