@@ -1,10 +1,10 @@
 
-#include "totp_backup.h"
-#include "totp_ascii.h"
-
 #include "ngx_http_totp_conf.h"
 #include "ngx_http_totp_directives.h"
 #include "ngx_http_totp_portal.h"
+
+#include "totp_ascii.h"
+#include "totp_backup.h"
 
 
 #define NGX_HTTP_TOTP_ANY                                                     \

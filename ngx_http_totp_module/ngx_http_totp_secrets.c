@@ -1,9 +1,8 @@
 
-#include <sys/mman.h>
-
-#include "totp_wipe.h"
-
 #include "ngx_http_totp_directives.h"
+
+#include <sys/mman.h>
+#include "totp_wipe.h"
 
 
 #define NGX_HTTP_TOTP_REDIS_PORT    6379

@@ -1,8 +1,8 @@
 
-#include <openssl/evp.h>
-
 #include "ngx_http_totp_vars.h"
 #include "ngx_http_totp_gate.h"
+
+#include <openssl/evp.h>
 
 
 #define NGX_HTTP_TOTP_VARS_ID  4    /* bytes of a digest, shown in hex */

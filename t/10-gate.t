@@ -74,7 +74,7 @@ my $t = Totp::Test->new(users => [qw(alice bob)], server => <<'END');
         location /tf-named { try_files /nothing @app; }
         location /tf-off-named { totp off; try_files /nothing @app; }
         location /tf-open  { try_files /nothing @open; }
-        location @app  { proxy_pass http://%APP%; }
+        location @app  { rewrite ^(.*)$ $1? break; proxy_pass http://%APP%; }
         location @open { totp off; proxy_pass http://%APP%; }
 
         location /xa { totp off; proxy_pass http://%APP%; }

@@ -62,7 +62,7 @@ sub html {
     $asset{$1} = 1 while $b =~ m{<(?:link|script|img)\b[^>]*\b(?:href|src)="(/[^"]+)"}g;
 
     # Each field has a label.
-    for my $input (grep { !/type="(?:hidden|submit|button)"/ }
+    for my $input (grep { !/type="(?:hidden|submit|button)"|\shidden\b/ }
                    $b =~ /<(?:input|textarea|select)\b([^>]*)>/gi)
     {
         my ($id) = $input =~ /\bid="([^"]+)"/;

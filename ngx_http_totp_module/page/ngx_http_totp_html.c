@@ -1,10 +1,10 @@
 
+#include "ngx_http_totp_html.h"
+
 #include "totp_base32.h"
 #include "totp_qr.h"
 #include "totp_uri.h"
 #include "totp_wipe.h"
-
-#include "ngx_http_totp_html.h"
 
 
 #define NGX_HTTP_TOTP_MODEL_MAX  72

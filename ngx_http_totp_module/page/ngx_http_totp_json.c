@@ -1,9 +1,9 @@
 
-#include "totp_json.h"
-#include "totp_wipe.h"
-
 #include "ngx_http_totp_html.h"
 #include "ngx_http_totp_json.h"
+
+#include "totp_json.h"
+#include "totp_wipe.h"
 
 
 #define NGX_HTTP_TOTP_JSON_SIZE  1024   /* bytes to begin with */

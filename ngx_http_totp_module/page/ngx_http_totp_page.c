@@ -1,10 +1,10 @@
 
-#include "totp_accept.h"
-#include "totp_ascii.h"
-
 #include "ngx_http_totp_compat.h"
 #include "ngx_http_totp_html.h"
 #include "ngx_http_totp_json.h"
+
+#include "totp_accept.h"
+#include "totp_ascii.h"
 
 
 /* seconds to wait when the store is away and nothing better is known */

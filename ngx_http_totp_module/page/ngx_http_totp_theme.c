@@ -1,9 +1,9 @@
 
+#include "ngx_http_totp_theme.h"
+
 #include <openssl/evp.h>
 
 #include "totp_embedded.h"
-
-#include "ngx_http_totp_theme.h"
 
 
 #define NGX_HTTP_TOTP_FILE_MAX  (1024 * 1024)   /* of an override, bytes */

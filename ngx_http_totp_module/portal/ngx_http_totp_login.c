@@ -1,8 +1,8 @@
 
-#include "totp_name.h"
-
 #include "ngx_http_totp_portal.h"
 #include "ngx_http_totp_zone.h"
+
+#include "totp_name.h"
 
 
 #define NGX_HTTP_TOTP_PASSWORD_MAX  512   /* bytes; crypt(3) takes no more */

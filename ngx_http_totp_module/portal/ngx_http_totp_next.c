@@ -1,7 +1,7 @@
 
-#include "totp_uri.h"
-
 #include "ngx_http_totp_portal.h"
+
+#include "totp_uri.h"
 
 
 static ngx_int_t ngx_http_totp_next_normalize(u_char *dst, totp_str_t path);

@@ -1,11 +1,11 @@
 
+#include "ngx_http_totp_portal.h"
+#include "ngx_http_totp_zone.h"
+
 #include <openssl/rand.h>
 
 #include "totp_uri.h"
 #include "totp_wipe.h"
-
-#include "ngx_http_totp_portal.h"
-#include "ngx_http_totp_zone.h"
 
 
 static void ngx_http_totp_portal_cleanup(void *data);
@@ -90,14 +90,19 @@ ngx_http_totp_portal_handler(ngx_http_request_t *r)
     conf = ngx_http_totp_loc_conf(r);
     mcf = ngx_http_totp_main_conf(r);
 
-    name = r->uri;
+    ngx_str_null(&name);
 
-    if (name.len >= conf->path.len) {
-        name.data += conf->path.len;
-        name.len -= conf->path.len;
+    if (r->uri.len > conf->path.len) {
+        name.data = r->uri.data + conf->path.len;
+        name.len = r->uri.len - conf->path.len;
+    }
 
-    } else {
-        name.len = 0;
+    if (ngx_strncmp(r->uri.data, conf->path.data,
+                    ngx_min(r->uri.len, conf->path.len))
+        != 0)
+    {
+        /* "location /2fa" without a slash catches more than is ours */
+        ngx_str_set(&name, "/");
     }
 
     rc = ngx_http_totp_page_asset(r, conf, &name);

@@ -1,10 +1,10 @@
 
-#include <openssl/rand.h>
-
 #include "ngx_http_totp_session.h"
 #include "ngx_http_totp_store.h"
 #include "ngx_http_totp_first.h"
 #include "ngx_http_totp_zone.h"
+
+#include <openssl/rand.h>
 
 
 /* how far ahead the clock may be that issued a session: seconds */

@@ -5,7 +5,6 @@
 #include "totp_form.h"
 #include "totp_ascii.h"
 #include "totp_percent.h"
-#include "totp_utf8.h"
 
 
 static int  totp_form_decode(totp_str_t *s, uint8_t *body, totp_str_t raw);
@@ -107,7 +106,7 @@ totp_form_decode(totp_str_t *s, uint8_t *body, totp_str_t raw)
 
     *s = totp_str(p, n);
 
-    return totp_utf8_valid(*s) ? 0 : -1;
+    return 0;
 }
 
 

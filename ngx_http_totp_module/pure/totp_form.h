@@ -1,6 +1,7 @@
 /*
- * application/x-www-form-urlencoded, strictly: a bad percent sequence, a NUL,
- * invalid UTF-8 or a field sent twice is an error, never a guess.
+ * application/x-www-form-urlencoded, strictly: a bad percent sequence, a NUL or
+ * a field sent twice is an error, never a guess.  Values are bytes: which of
+ * them make a user's name is totp_name's question.
  */
 
 #ifndef TOTP_FORM_H

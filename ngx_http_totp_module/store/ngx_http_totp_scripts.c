@@ -1,7 +1,7 @@
 
-#include "totp_embedded.h"
-
 #include "ngx_http_totp_scripts.h"
+
+#include "totp_embedded.h"
 
 
 #define ngx_http_totp_script(name)                                            \

@@ -1,14 +1,14 @@
 
+#include "ngx_http_totp_store.h"
+#include "ngx_http_totp_scripts.h"
+#include "ngx_http_totp_zone.h"
+#include "ngx_http_totp_feed.h"
+
 #include <openssl/rand.h>
 
 #include "totp_name.h"
 #include "totp_seal.h"
 #include "totp_wipe.h"
-
-#include "ngx_http_totp_store.h"
-#include "ngx_http_totp_scripts.h"
-#include "ngx_http_totp_zone.h"
-#include "ngx_http_totp_feed.h"
 
 
 #define NGX_HTTP_TOTP_ADDRESS_FACTOR  20    /* of totp_attempts' n */

@@ -27,4 +27,4 @@ revoke_user(KEYS[3], tonumber(ARGV[3]), ARGV[4], epoch + 1)
 redis.call('HSET', KEYS[2], 'epoch', epoch + 1)
 event(KEYS[4], 'signed_out_everywhere', now, ARGV[5])
 
-return {'ok', epoch + 1}
+return {'ok', now, epoch + 1}

@@ -109,7 +109,7 @@ sub serve {
 
     my @headers = map { [ /\A([^:]*):[ \t]*(.*?)\r?\z/s ] }
                   grep { /:/ } split /\n/, $head =~ s/\A.*\n//r;
-    my $json = JSON::PP->new->latin1->canonical;
+    my $json = JSON::PP->new->ascii->canonical;
     $text = $json->encode({ method => $method, uri => $uri,
                             headers => \@headers, body => $body })
         unless defined $text;
