@@ -289,7 +289,7 @@ ngx_http_totp_model_setup(ngx_http_totp_model_t *m)
     ngx_http_totp_model_text(m, "secret_plain", secret);
     ngx_http_totp_model_text(m, "otpauth", otpauth);
 
-    label = ngx_http_totp_words(m, "setup.qr_alt");
+    label = ngx_http_totp_words(m, "setup.qr_label");
 
     svg = totp_qr_svg(ngx_http_totp_str(&otpauth), ngx_http_totp_str(&label),
                       &len);

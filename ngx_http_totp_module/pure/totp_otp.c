@@ -76,7 +76,7 @@ totp_otp_write(char out[TOTP_MAX_DIGITS + 1], totp_hmac_t *hmac,
     part = totp_str(counter, sizeof(counter));
 
     len = totp_hmac_sum(sum, hmac, &part, 1);
-    if (len < 0) {
+    if (len < 1) {
         return -1;
     }
 

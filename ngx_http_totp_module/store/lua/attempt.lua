@@ -46,7 +46,8 @@ if from + window <= now then
 end
 
 fails, row = fails + 1, row + 1
-local left = math.min(limit - fails, 100 - row)
+-- (fewer than none where another location allows fewer attempts)
+local left = math.max(0, math.min(limit - fails, 100 - row))
 
 -- this one is still looked at, the next is not
 if fails >= limit then
