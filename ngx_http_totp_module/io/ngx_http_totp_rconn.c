@@ -54,6 +54,7 @@ struct ngx_http_totp_rcmd_s {
     char                          *bytes;   /* NULL where no longer needed */
     size_t                         len;
     size_t                         sent;
+    ngx_msec_t                     created;
     ngx_msec_t                     deadline;
     ngx_http_totp_rconn_done_pt    done;
     void                          *data;
@@ -112,6 +113,7 @@ struct ngx_http_totp_rconn_s {
 
 
 static void ngx_http_totp_rconn_posted_handler(ngx_event_t *ev);
+static void ngx_http_totp_rconn_catch_up(ngx_http_totp_rconn_t *rc);
 static void ngx_http_totp_rconn_connect(ngx_http_totp_rconn_t *rc);
 static void ngx_http_totp_rconn_connected(ngx_http_totp_rconn_t *rc);
 static ngx_int_t ngx_http_totp_rconn_greet(ngx_http_totp_rconn_t *rc);
@@ -511,6 +513,8 @@ ngx_http_totp_rconn_posted_handler(ngx_event_t *ev)
                    "totp redis posted, state:%d commands:%ui live:%ui",
                    (int) rc->state, rc->count, rc->live);
 
+    ngx_http_totp_rconn_catch_up(rc);
+
     if (rc->lost_due) {
         rc->lost_due = 0;
 
@@ -534,6 +538,44 @@ ngx_http_totp_rconn_posted_handler(ngx_event_t *ev)
     }
 
     ngx_http_totp_rconn_flush(rc);
+}
+
+
+/*
+ * nginx reads the clock once a turn.  Where something blocked the turn for long
+ * (a slow disk, a machine short of processors), the commands of this turn would
+ * be timed out before Redis had seen them.
+ */
+
+static void
+ngx_http_totp_rconn_catch_up(ngx_http_totp_rconn_t *rc)
+{
+    ngx_msec_t             before, lag;
+    ngx_queue_t           *q;
+    ngx_http_totp_rcmd_t  *cmd;
+
+    before = ngx_current_msec;
+
+    ngx_time_update();
+
+    lag = ngx_current_msec - before;
+    if (lag == 0) {
+        return;
+    }
+
+    for (q = ngx_queue_last(&rc->pending);
+         q != ngx_queue_sentinel(&rc->pending);
+         q = ngx_queue_prev(q))
+    {
+        cmd = ngx_queue_data(q, ngx_http_totp_rcmd_t, queue);
+
+        if (cmd->created != before) {
+            break;
+        }
+
+        cmd->created = ngx_current_msec;
+        cmd->deadline += lag;
+    }
 }
 
 
@@ -1454,7 +1496,8 @@ ngx_http_totp_rcmd_create(ngx_http_totp_rconn_t *rc,
 
     cmd->rc = rc;
     cmd->kind = kind;
-    cmd->deadline = ngx_current_msec + timeout;
+    cmd->created = ngx_current_msec;
+    cmd->deadline = cmd->created + timeout;
 
     rc->count++;
     rc->bytes += cmd->len;

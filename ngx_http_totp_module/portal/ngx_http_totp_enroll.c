@@ -24,6 +24,8 @@ static void ngx_http_totp_setup_attempt_done(void *data,
 static void ngx_http_totp_setup_burn_done(void *data,
     ngx_http_totp_reply_t *reply);
 static void ngx_http_totp_setup_done(void *data, ngx_http_totp_reply_t *reply);
+static void ngx_http_totp_setup_fail(ngx_http_totp_portal_t *p,
+    ngx_http_totp_word_t word);
 static void ngx_http_totp_backup_get_done(void *data,
     ngx_http_totp_reply_t *reply);
 static void ngx_http_totp_backup_more_done(void *data,
@@ -194,7 +196,7 @@ ngx_http_totp_setup_attempt_done(void *data, ngx_http_totp_reply_t *reply)
         return;
 
     case TOTP_MATCH_NONE:
-        ngx_http_totp_portal_fail(p, NGX_HTTP_TOTP_BAD_CODE);
+        ngx_http_totp_setup_fail(p, NGX_HTTP_TOTP_BAD_CODE);
         return;
 
     default:
@@ -215,7 +217,7 @@ ngx_http_totp_setup_burn_done(void *data, ngx_http_totp_reply_t *reply)
         return;
     }
 
-    ngx_http_totp_portal_fail(p, NGX_HTTP_TOTP_CLOCK_OFF);
+    ngx_http_totp_setup_fail(p, NGX_HTTP_TOTP_CLOCK_OFF);
 }
 
 
@@ -227,7 +229,7 @@ ngx_http_totp_setup_done(void *data, ngx_http_totp_reply_t *reply)
     ngx_http_totp_portal_resume(p);
 
     if (reply->rc == NGX_HTTP_TOTP_STORE_USED) {
-        ngx_http_totp_portal_fail(p, NGX_HTTP_TOTP_CODE_USED);
+        ngx_http_totp_setup_fail(p, NGX_HTTP_TOTP_CODE_USED);
         return;
     }
 
@@ -251,6 +253,20 @@ ngx_http_totp_setup_done(void *data, ngx_http_totp_reply_t *reply)
     }
 
     ngx_http_totp_portal_go(p, NGX_HTTP_TOTP_PAGE_BACKUP_CODES, &p->next);
+}
+
+
+/*
+ * The page shows the picture again, and that is for those alone who are fresh;
+ * others prove who they are first, and come back to it.
+ */
+
+static void
+ngx_http_totp_setup_fail(ngx_http_totp_portal_t *p, ngx_http_totp_word_t word)
+{
+    if (p->answer.json || ngx_http_totp_portal_fresh(p)) {
+        ngx_http_totp_portal_fail(p, word);
+    }
 }
 
 

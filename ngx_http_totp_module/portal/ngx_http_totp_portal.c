@@ -196,7 +196,9 @@ ngx_http_totp_portal_handler(ngx_http_request_t *r)
         return NGX_DONE;
     }
 
-    if (r->method != NGX_HTTP_POST || !p->route->post) {
+    /* a subrequest's body (mirror) is the main request's, and not ours to take */
+
+    if (r->method != NGX_HTTP_POST || !p->route->post || r != r->main) {
         ngx_http_totp_portal_fail(p, NGX_HTTP_TOTP_BAD_METHOD);
         return NGX_DONE;
     }
@@ -283,6 +285,12 @@ ngx_http_totp_portal_more_body(ngx_http_request_t *r)
     for ( ;; ) {
 
         if (ngx_http_totp_portal_collect(p) != NGX_OK) {
+
+            if (r->reading_body) {
+                /* nginx closes then: the answer must not promise otherwise */
+                r->keepalive = 0;
+            }
+
             ngx_http_totp_portal_fail(p, NGX_HTTP_TOTP_TOO_LARGE);
             return;
         }
@@ -647,6 +655,14 @@ ngx_http_totp_portal_refused(ngx_http_totp_portal_t *p,
         p->answer.retry_after = reply->retry_after;
         ngx_http_totp_portal_fail(p, NGX_HTTP_TOTP_LOCKED);
         return 1;
+
+    case NGX_HTTP_TOTP_STORE_NONE:
+        /*
+         * A session with a second factor whose record has none any more: the
+         * two do not belong together, whatever has happened to the record.
+         */
+
+        /* fall through */
 
     case NGX_HTTP_TOTP_STORE_STALE:
         p->answer.login = ngx_http_totp_portal_uri(p,

@@ -1,12 +1,14 @@
 -- The set of backup codes on show, and more time for it.
 --
--- KEYS  store, record, codes on show
+-- KEYS  store, record, codes on show, mark of a spent session
 -- ARGV  id, the session's epoch, more time (ms, 0: none)
 
 local record, show = KEYS[2], KEYS[3]
 local f = redis.call('HMGET', record, 'epoch', 'secret', 'backup_set')
 
-if number(f[1]) ~= tonumber(ARGV[2]) then
+if redis.call('EXISTS', KEYS[4]) == 1
+   or number(f[1]) ~= tonumber(ARGV[2])
+then
     return {'stale'}
 end
 

@@ -1,13 +1,14 @@
 -- Secret and backup codes are gone; the epoch stays, or old sessions would be
 -- good again.
 --
--- KEYS  store, record, stream, events, pending secret, codes on show
+-- KEYS  store, record, stream, events, pending secret, codes on show,
+--       mark of a spent session
 -- ARGV  id, the session's epoch, keep (s), name in the stream, address
 
 local record, epoch = KEYS[2], tonumber(ARGV[2])
 local f = redis.call('HMGET', record, 'epoch', 'secret')
 
-if number(f[1]) ~= epoch then
+if redis.call('EXISTS', KEYS[7]) == 1 or number(f[1]) ~= epoch then
     return {'stale'}
 end
 

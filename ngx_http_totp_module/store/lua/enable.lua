@@ -1,7 +1,7 @@
 -- A new secret was confirmed by a code: it takes the place of the old one.
 --
 -- KEYS  store, record, stream, pending secret, events, codes on show, addresses
---       known
+--       known, mark of a spent session
 -- ARGV  id, the session's epoch, keep (s), name in the stream, the pending
 --       secret that was checked, the step of the code, time of the attempt,
 --       address, network, the sealed set of backup codes, time on show (ms), tags ...
@@ -10,7 +10,9 @@
 local record, epoch = KEYS[2], tonumber(ARGV[2])
 local f = redis.call('HMGET', record, 'epoch', 'secret', 'burnt')
 
-if number(f[1]) ~= epoch or redis.call('GET', KEYS[4]) ~= ARGV[5] then
+if redis.call('EXISTS', KEYS[8]) == 1 or number(f[1]) ~= epoch
+   or redis.call('GET', KEYS[4]) ~= ARGV[5]
+then
     return {'stale'}
 end
 

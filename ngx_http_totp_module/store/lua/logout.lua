@@ -4,14 +4,16 @@
 -- ARGV  id, the session's epoch, keep (s), name in the stream, address,
 --       session, when it ends, what: 'full', 'password' or 'everywhere'
 
+-- Every change of the user asks for this mark: a node that has not heard of the
+-- sign-out yet could else let the session turn itself into another.
+local ttl = tonumber(ARGV[7]) - now
+
+if ttl > 0 then
+    redis.call('SET', KEYS[5], 1, 'EX', ttl)
+end
+
+-- such a session opens no door, and needs no revocation
 if ARGV[8] == 'password' then
-    local ttl = tonumber(ARGV[7]) - now
-
-    -- such a session opens no door; only the next step asks for it, here
-    if ttl > 0 then
-        redis.call('SET', KEYS[5], 1, 'EX', ttl)
-    end
-
     return {'ok'}
 end
 

@@ -1,12 +1,14 @@
 -- The secret of a set-up that is not confirmed yet; it belongs to one session.
 --
--- KEYS  store, record, pending secret
+-- KEYS  store, record, pending secret, mark of a spent session
 -- ARGV  id, the session's epoch, a new sealed secret ('' to make none), how
 --       long it lives (s)
 
 local f = redis.call('HMGET', KEYS[2], 'epoch', 'secret')
 
-if number(f[1]) ~= tonumber(ARGV[2]) then
+if redis.call('EXISTS', KEYS[4]) == 1
+   or number(f[1]) ~= tonumber(ARGV[2])
+then
     return {'stale'}
 end
 

@@ -1,13 +1,13 @@
 -- A new set of backup codes; the old ones are void from now on.
 --
--- KEYS  store, record, stream, events, codes on show
+-- KEYS  store, record, stream, events, codes on show, mark of a spent session
 -- ARGV  id, the session's epoch, keep (s), name in the stream, address, the
 --       sealed set, time on show (ms), tags ...
 
 local record, epoch = KEYS[2], tonumber(ARGV[2])
 local f = redis.call('HMGET', record, 'epoch', 'secret')
 
-if number(f[1]) ~= epoch then
+if redis.call('EXISTS', KEYS[6]) == 1 or number(f[1]) ~= epoch then
     return {'stale'}
 end
 

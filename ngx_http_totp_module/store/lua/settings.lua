@@ -1,12 +1,14 @@
 -- What the settings page shows.
 --
--- KEYS  store, record, events
+-- KEYS  store, record, events, mark of a spent session
 -- ARGV  id, the session's epoch
 
 local f = redis.call('HMGET', KEYS[2], 'epoch', 'secret', 'enabled_at',
                      'last_used_at', 'failed_before')
 
-if number(f[1]) ~= tonumber(ARGV[2]) then
+if redis.call('EXISTS', KEYS[4]) == 1
+   or number(f[1]) ~= tonumber(ARGV[2])
+then
     return {'stale'}
 end
 
