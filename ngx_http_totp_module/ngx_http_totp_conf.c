@@ -1,7 +1,7 @@
 
 #include "ngx_http_totp_conf.h"
 #include "ngx_http_totp_first.h"
-#include "ngx_http_totp_portal.h"
+#include "ngx_http_totp_routes.h"
 #include "ngx_http_totp_task.h"
 #include "ngx_http_totp_theme.h"
 #include "ngx_http_totp_zone.h"

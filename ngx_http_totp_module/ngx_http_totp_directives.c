@@ -1,7 +1,7 @@
 
 #include "ngx_http_totp_conf.h"
 #include "ngx_http_totp_directives.h"
-#include "ngx_http_totp_portal.h"
+#include "ngx_http_totp_routes.h"
 
 #include "totp_ascii.h"
 #include "totp_backup.h"

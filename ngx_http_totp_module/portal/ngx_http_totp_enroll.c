@@ -1,5 +1,5 @@
 
-#include "ngx_http_totp_portal.h"
+#include "ngx_http_totp_steps.h"
 #include "ngx_http_totp_zone.h"
 
 

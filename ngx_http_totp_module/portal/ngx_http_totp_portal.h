@@ -1,5 +1,5 @@
 /*
- * The portal: one request to one of our pages, from its body to its answer.
+ * One request to one of our pages: what the steps share, and how it ends.
  */
 
 #ifndef NGX_HTTP_TOTP_PORTAL_H
@@ -53,6 +53,7 @@ struct ngx_http_totp_portal_s {
     ngx_str_t                    cookie;    /* Set-Cookie of the answer */
     ngx_str_t                    next;      /* checked; empty where dropped */
 
+    void                       (*body_done)(ngx_http_totp_portal_t *p);
     u_char                      *body;
     size_t                       body_len;
     totp_form_field_t            fields[NGX_HTTP_TOTP_FIELDS];
@@ -70,9 +71,6 @@ struct ngx_http_totp_portal_s {
 };
 
 
-/* The content handler of a `totp_portal` location. */
-ngx_int_t ngx_http_totp_portal_handler(ngx_http_request_t *r);
-
 /*
  * The ways out.  Each ends the request exactly once; the caller returns at
  * once and touches nothing of it again.
@@ -86,6 +84,16 @@ void ngx_http_totp_portal_go(ngx_http_totp_portal_t *p,
     ngx_http_totp_page_id_t page, ngx_str_t *next); /* to a page of ours */
 void ngx_http_totp_portal_leave(ngx_http_totp_portal_t *p,
     ngx_str_t *next);                       /* to next, or "/" */
+
+/* Ends the request as ngx_http_finalize_request() does; for the ways out. */
+void ngx_http_totp_portal_finish(ngx_http_totp_portal_t *p, ngx_int_t rc);
+
+/* The address of a page, with next where not NULL or empty; into r->pool. */
+ngx_str_t ngx_http_totp_portal_uri(ngx_http_totp_portal_t *p,
+    ngx_http_totp_page_id_t page, ngx_str_t *next);
+
+/* Where to come back to: this page, if it may stand in next. */
+ngx_str_t ngx_http_totp_portal_here(ngx_http_totp_portal_t *p);
 
 /*
  * Waits for a store operation (NULL op: answers "unavailable"), or for the
@@ -126,24 +134,6 @@ ngx_uint_t ngx_http_totp_portal_fresh(ngx_http_totp_portal_t *p);
  */
 ngx_uint_t ngx_http_totp_next_ok(ngx_http_totp_loc_conf_t *conf,
     totp_str_t next);
-
-
-/* login.c: the steps of signing in and out */
-void ngx_http_totp_login_get(ngx_http_totp_portal_t *p);
-void ngx_http_totp_login_submit(ngx_http_totp_portal_t *p);
-void ngx_http_totp_code_get(ngx_http_totp_portal_t *p);
-void ngx_http_totp_code_submit(ngx_http_totp_portal_t *p);
-void ngx_http_totp_logout_get(ngx_http_totp_portal_t *p);
-void ngx_http_totp_logout_submit(ngx_http_totp_portal_t *p);
-
-/* enroll.c: the settings */
-void ngx_http_totp_settings_get(ngx_http_totp_portal_t *p);
-void ngx_http_totp_setup_get(ngx_http_totp_portal_t *p);
-void ngx_http_totp_setup_submit(ngx_http_totp_portal_t *p);
-void ngx_http_totp_backup_get(ngx_http_totp_portal_t *p);
-void ngx_http_totp_backup_submit(ngx_http_totp_portal_t *p);
-void ngx_http_totp_disable_get(ngx_http_totp_portal_t *p);
-void ngx_http_totp_disable_submit(ngx_http_totp_portal_t *p);
 
 
 #endif /* NGX_HTTP_TOTP_PORTAL_H */
