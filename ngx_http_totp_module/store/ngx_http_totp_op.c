@@ -1,6 +1,7 @@
 
 #include "ngx_http_totp_op.h"
 
+#include "totp_name.h"
 #include "totp_wipe.h"
 
 
@@ -287,6 +288,23 @@ ngx_http_totp_op_foreign(void)
 
 
 /* Building the keys and arguments of a call. */
+
+
+ngx_str_t
+ngx_http_totp_store_name(u_char *buf, totp_str_t realm, totp_str_t user)
+{
+    ngx_str_t  name;
+
+    name.data = buf;
+
+    buf = ngx_cpymem(buf, realm.data, realm.len);
+    *buf++ = ':';
+    buf += totp_name_escape((char *) buf, user);
+
+    name.len = buf - name.data;
+
+    return name;
+}
 
 
 void

@@ -4,8 +4,6 @@
 
 #include <openssl/rand.h>
 
-#include "totp_name.h"
-
 
 static ngx_int_t ngx_http_totp_store_hello(void *data,
     const totp_resp_t *reply);
@@ -112,23 +110,6 @@ ngx_uint_t
 ngx_http_totp_store_up(void)
 {
     return ngx_http_totp_op_up();
-}
-
-
-ngx_str_t
-ngx_http_totp_store_name(u_char *buf, totp_str_t realm, totp_str_t user)
-{
-    ngx_str_t  name;
-
-    name.data = buf;
-
-    buf = ngx_cpymem(buf, realm.data, realm.len);
-    *buf++ = ':';
-    buf += totp_name_escape((char *) buf, user);
-
-    name.len = buf - name.data;
-
-    return name;
 }
 
 
