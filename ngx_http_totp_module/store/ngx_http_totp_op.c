@@ -9,6 +9,8 @@ static void ngx_http_totp_op_done(void *data, const totp_resp_t *reply);
 static void ngx_http_totp_op_destroy(ngx_http_totp_op_t *op);
 static ngx_http_totp_store_rc_t ngx_http_totp_op_word(const totp_resp_t *reply,
     ngx_http_totp_reply_t *out);
+static void ngx_http_totp_op_unknown(ngx_http_totp_op_t *op,
+    const totp_resp_t *reply);
 
 
 ngx_http_totp_main_conf_t     *ngx_http_totp_op_mcf;
@@ -129,6 +131,10 @@ ngx_http_totp_op_done(void *data, const totp_resp_t *reply)
     out.attempts_left = -1;
     out.rc = ngx_http_totp_op_word(reply, &out);
 
+    if (out.rc == NGX_HTTP_TOTP_STORE_UNAVAILABLE) {
+        ngx_http_totp_op_unknown(op, reply);
+    }
+
     slot->counted = (out.rc == NGX_HTTP_TOTP_STORE_OK);
 
     if (out.rc == NGX_HTTP_TOTP_STORE_OK && op->until) {
@@ -231,6 +237,46 @@ ngx_http_totp_op_word(const totp_resp_t *reply, ngx_http_totp_reply_t *out)
     }
 
     return NGX_HTTP_TOTP_STORE_UNAVAILABLE;
+}
+
+
+/*
+ * Nothing is known of this user.  That Redis is away is said once by the
+ * connection; whose record is broken, or lacks its key, only we can say.
+ */
+
+static void
+ngx_http_totp_op_unknown(ngx_http_totp_op_t *op, const totp_resp_t *reply)
+{
+    u_char      buf[NGX_HTTP_TOTP_NAME_MAX];
+    ngx_str_t   name, id;
+    totp_str_t  word;
+
+    if (!ngx_http_totp_op_up()) {
+        return;
+    }
+
+    name = ngx_http_totp_store_name(buf, ngx_http_totp_str(&op->conf->realm),
+                                    totp_str(op->user, op->user_len));
+
+    word = totp_resp_str(totp_resp_element(reply, 0));
+
+    if (totp_str_eq(word, totp_str("key", 3))) {
+        word = totp_resp_str(totp_resp_element(reply, 1));
+        id.len = word.len;
+        id.data = (u_char *) word.data;
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "totp: the backup codes of \"%V\" are kept under the key "
+                      "\"%V\", which is not in \"%V\"; add it again", &name,
+                      &id, &ngx_http_totp_op_mcf->keys_path);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "totp: redis says nothing that can be used of \"%V\"; look "
+                  "at \"%Vuser:{%V}\" and its neighbours", &name,
+                  &ngx_http_totp_op_mcf->redis.prefix, &name);
 }
 
 

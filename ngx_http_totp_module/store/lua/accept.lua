@@ -41,6 +41,21 @@ else
     end
 
     if found == 0 then
+        local known = {}
+
+        for i = 11, #ARGV do
+            known[string.match(ARGV[i], '^[^.]*')] = true
+        end
+
+        -- of a code kept under a key that is gone nothing can be said
+        for _, name in ipairs(backup_codes(record)) do
+            local id = string.match(name, '^backup:([^.]*)')
+
+            if not known[id] then
+                return {'key', id}
+            end
+        end
+
         return {'bad'}
     end
 end

@@ -7,7 +7,14 @@
 
 local record, pair, user, known = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local f = redis.call('HMGET', record, 'epoch', 'secret')
-local enabled = f[2] and 1 or 0
+local epoch, enabled = f[1], f[2] and 1 or 0
+
+-- Epochs begin at the clock, not at nought: should a record be lost, what comes
+-- after it is still later than all that was revoked before.
+if not epoch then
+    epoch = now
+    redis.call('HSET', record, 'epoch', epoch)
+end
 
 if ARGV[4] ~= '' then
     revoke_session(KEYS[7], tonumber(ARGV[3]), ARGV[4], ARGV[5])
@@ -24,4 +31,4 @@ if enabled == 0 then
     event(KEYS[6], 'signed_in', now, ARGV[6])
 end
 
-return {'ok', now, number(f[1]), enabled}
+return {'ok', now, number(epoch), enabled}
