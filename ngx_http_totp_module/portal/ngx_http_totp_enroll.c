@@ -492,7 +492,6 @@ ngx_http_totp_enroll_keep(ngx_http_totp_portal_t *p,
     kept->secret = secret;
     kept->enabled = (p->session.method != TOTP_METHOD_NONE);
 
-    p->kept = kept;
     p->answer.reply = kept;
     p->answer.setup_required = !kept->enabled
                                && ngx_http_totp_enroll_required(p);

@@ -62,9 +62,8 @@ struct ngx_http_totp_portal_s {
     ngx_http_totp_op_t          *op;
     ngx_http_totp_first_call_t  *call;
 
-    /* of the step: a session to come, and what a later page shows */
+    /* of the step: the id of a session to come, and what was typed */
     uint8_t                      sid[TOTP_SID_LEN];
-    ngx_http_totp_reply_t       *kept;
     totp_code_t                  code;
 
     ngx_uint_t                   async;     /* off the phase engine by now */

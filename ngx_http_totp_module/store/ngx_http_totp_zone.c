@@ -209,13 +209,6 @@ ngx_http_totp_zone_revoked(ngx_shm_zone_t *zone, const totp_session_t *s,
 }
 
 
-ngx_uint_t
-ngx_http_totp_zone_count(ngx_shm_zone_t *zone)
-{
-    return ngx_http_totp_zone_ctx(zone)->sh->count;
-}
-
-
 static void
 ngx_http_totp_zone_put(ngx_shm_zone_t *zone, u_char *name, size_t len,
     uint64_t epoch, uint64_t until, uint64_t at)

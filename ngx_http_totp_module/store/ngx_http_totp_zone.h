@@ -36,9 +36,6 @@ void ngx_http_totp_zone_revoke_user(ngx_shm_zone_t *zone, ngx_str_t *name,
 ngx_uint_t ngx_http_totp_zone_revoked(ngx_shm_zone_t *zone,
     const totp_session_t *s, ngx_str_t *name);
 
-/* Live revocations, for those who look. */
-ngx_uint_t ngx_http_totp_zone_count(ngx_shm_zone_t *zone);
-
 /* The feed answered: it is now redis_ms (unix milliseconds) there. */
 void ngx_http_totp_zone_heard(ngx_shm_zone_t *zone, uint64_t redis_ms);
 
