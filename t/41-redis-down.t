@@ -10,6 +10,15 @@ my $redis = $t->redis;
 my @JSON = (headers => [Accept => 'application/json']);
 
 my $alice = $t->client->ready('alice');
+
+# Each worker comes back in its own time: eight sign-ins in a row have met both.
+
+sub back {
+    for (1 .. 8) {
+        return 0 if ($t->client->login('alice')->stage || '') ne 'password';
+    }
+    return 1;
+}
 my $half = $t->client;
 $half->login('alice');
 my $bob = $t->client;
@@ -59,10 +68,7 @@ $visitor->act('login', { username => 'alice', password => $t->password('alice') 
 cmp_ok(now() - $began, '<', seconds(1.5), 'the refusal comes at once');
 
 $redis->start;
-ok(wait_until(sub {
-       my $c = $t->client;
-       return $c->login('alice')->stage eq 'password';
-   }, 10, 0.2), 'back: signing in works again, without touching nginx');
+ok(wait_until(\&back, 20, 0.2), 'back: signing in works again, without touching nginx');
 my $c = $t->client;
 is($c->sign_in('alice')->stage, 'full', 'with a code');
 is($half->code($t->otp('alice')->next_code)->stage, 'full',
@@ -83,8 +89,7 @@ $began = now();
 down('frozen');
 cmp_ok(now() - $began, '<', seconds(12), 'frozen: answers come at the deadline');
 $redis->thaw;
-ok(wait_until(sub { $t->client->login('alice')->stage eq 'password' }, 10, 0.2),
-   'thawed: works again');
+ok(wait_until(\&back, 20, 0.2), 'thawed: works again');
 is($half->code($t->otp('alice')->next_code)->stage, 'full',
    'late answers are not taken for others');
 
@@ -93,8 +98,8 @@ is($half->code($t->otp('alice')->next_code)->stage, 'full',
 
 $redis->kill_hard;
 $redis->start;
-ok(wait_until(sub { $t->client->sign_in('alice')->stage eq 'full' }, 10, 0.2),
-   'a quick restart');
+ok(wait_until(\&back, 20, 0.2), 'a quick restart');
+is($t->client->sign_in('alice')->stage, 'full', 'and a code is taken');
 
 
 # Its scripts forgotten.
