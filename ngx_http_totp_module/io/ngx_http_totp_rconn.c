@@ -14,6 +14,8 @@
  */
 
 #include "ngx_http_totp_rconn.h"
+#include "ngx_http_totp_rconn_greet.h"
+#include "ngx_http_totp_rconn_log.h"
 
 
 #define NGX_HTTP_TOTP_RCONN_BACKOFF_MIN   50        /* ms */
@@ -25,98 +27,11 @@
 #define NGX_HTTP_TOTP_RCONN_MAX_COMMANDS  4096
 #define NGX_HTTP_TOTP_RCONN_MAX_BYTES     (8 * 1024 * 1024)
 
-#define NGX_HTTP_TOTP_RCONN_BUFFER        16384     /* bytes of one recv() */
-#define NGX_HTTP_TOTP_RCONN_IOVS          64        /* commands of one send */
-
-
-typedef enum {
-    ngx_http_totp_rconn_down = 0,
-    ngx_http_totp_rconn_backoff,
-    ngx_http_totp_rconn_connecting,
-    ngx_http_totp_rconn_greeting,
-    ngx_http_totp_rconn_is_up
-} ngx_http_totp_rconn_state_e;
-
-
-typedef enum {
-    ngx_http_totp_rcmd_user = 0,
-    ngx_http_totp_rcmd_auth,
-    ngx_http_totp_rcmd_select,
-    ngx_http_totp_rcmd_hello,       /* the PING that ends the greeting */
-    ngx_http_totp_rcmd_heartbeat
-} ngx_http_totp_rcmd_kind_e;
-
-
-struct ngx_http_totp_rcmd_s {
-    ngx_queue_t                    queue;
-    ngx_http_totp_rconn_t         *rc;
-    ngx_http_totp_rcmd_kind_e      kind;
-    char                          *bytes;   /* NULL where no longer needed */
-    size_t                         len;
-    size_t                         sent;
-    ngx_msec_t                     created;
-    ngx_msec_t                     deadline;
-    ngx_http_totp_rconn_done_pt    done;
-    void                          *data;
-    unsigned                       read:1;
-    unsigned                       bound:1;
-    unsigned                       live:1;  /* somebody waits */
-    unsigned                       resent:1;
-};
-
-
-struct ngx_http_totp_rconn_s {
-    ngx_connection_t              *connection;
-    ngx_http_totp_redis_conf_t    *conf;
-    totp_resp_reader_t            *reader;
-
-    /* where debug logs of timers look for ngx_connection_t's fd */
-    ngx_socket_t                   ident;
-
-    ngx_http_totp_rconn_state_e    state;
-
-    ngx_queue_t                    greeting;
-    ngx_queue_t                    pending;
-    ngx_queue_t                    waiting;
-    ngx_queue_t                    failed;
-    ngx_uint_t                     count;   /* in all of these */
-    ngx_uint_t                     live;
-    size_t                         bytes;
-
-    ngx_event_t                    timer;   /* of the state */
-    ngx_event_t                    deadline;
-    ngx_event_t                    posted;
-
-    ngx_uint_t                     epoch;   /* connections closed so far */
-    ngx_uint_t                     addr;
-    ngx_uint_t                     tried;   /* addresses in this attempt */
-    ngx_uint_t                     failures;    /* attempts in a row */
-    ngx_msec_t                     since;   /* up */
-    ngx_msec_t                     heard;
-
-    ngx_http_totp_rconn_state_pt   change;
-    void                          *data;
-
-    ngx_log_t                     *log;
-    ngx_log_t                      quiet;   /* for nginx's own lines about
-                                               connect(): one each attempt */
-    ngx_uint_t                     logged;  /* key of the last complaint */
-    time_t                         full_logged;
-
-    unsigned                       connect_due:1;
-    unsigned                       lost_due:1;
-    unsigned                       served:1;    /* a command succeeded */
-    unsigned                       dropped:1;   /* by _drop, the last time */
-
-    u_char                         buffer[NGX_HTTP_TOTP_RCONN_BUFFER];
-};
 
 
 static void ngx_http_totp_rconn_posted_handler(ngx_event_t *ev);
-static void ngx_http_totp_rconn_catch_up(ngx_http_totp_rconn_t *rc);
 static void ngx_http_totp_rconn_connect(ngx_http_totp_rconn_t *rc);
 static void ngx_http_totp_rconn_connected(ngx_http_totp_rconn_t *rc);
-static ngx_int_t ngx_http_totp_rconn_greet(ngx_http_totp_rconn_t *rc);
 static void ngx_http_totp_rconn_greeted(ngx_http_totp_rconn_t *rc,
     ngx_http_totp_rcmd_kind_e kind, const totp_resp_t *reply);
 static void ngx_http_totp_rconn_ready(ngx_http_totp_rconn_t *rc);
@@ -134,47 +49,6 @@ static void ngx_http_totp_rconn_lost(ngx_http_totp_rconn_t *rc,
     const totp_resp_t *error);
 static void ngx_http_totp_rconn_retire(ngx_http_totp_rconn_t *rc);
 static void ngx_http_totp_rconn_close(ngx_http_totp_rconn_t *rc);
-static void ngx_http_totp_rconn_settle(ngx_http_totp_rconn_t *rc,
-    ngx_uint_t carry);
-static void ngx_http_totp_rconn_fail_all(ngx_http_totp_rconn_t *rc,
-    ngx_queue_t *queue);
-static void ngx_http_totp_rconn_complain(ngx_http_totp_rconn_t *rc,
-    ngx_err_t err, const char *why, const totp_resp_t *error);
-static void ngx_http_totp_rconn_praise(ngx_http_totp_rconn_t *rc);
-static ngx_http_totp_rcmd_t *ngx_http_totp_rcmd_create(
-    ngx_http_totp_rconn_t *rc, ngx_http_totp_rcmd_kind_e kind, int argc,
-    const totp_str_t *argv, ngx_msec_t timeout);
-static void ngx_http_totp_rcmd_sent(ngx_http_totp_rcmd_t *cmd);
-static void ngx_http_totp_rcmd_fail(ngx_http_totp_rcmd_t *cmd);
-static void ngx_http_totp_rcmd_finish(ngx_http_totp_rcmd_t *cmd,
-    const totp_resp_t *reply);
-static void ngx_http_totp_rcmd_free(ngx_http_totp_rcmd_t *cmd);
-static void ngx_http_totp_rcmd_unlive(ngx_http_totp_rcmd_t *cmd);
-
-
-static const struct {
-    const char  *word;
-    const char  *hint;
-} ngx_http_totp_rconn_hints[] = {
-    { "NOAUTH",      "Redis wants a password" },
-    { "WRONGPASS",   "user or password are wrong, or the user is disabled" },
-    { "DENIED",      "Redis runs in protected mode and takes local clients"
-                     " only" },
-    { "OOM",         "Redis has reached its maxmemory" },
-    { "READONLY",    "this Redis is a replica, not the primary" },
-    { "MASTERDOWN",  "this Redis is a replica without its primary" },
-    { "NOREPLICAS",  "too few replicas for min-replicas-to-write" },
-    { "MISCONF",     "Redis cannot save to disk, see its log" },
-    { "LOADING",     "Redis is reading its data set" },
-    { "BUSY",        "a script or function runs for too long in Redis" },
-    { "WRONGTYPE",   "key of the wrong type" },
-    { "CLUSTERDOWN", "the cluster does not serve all slots" },
-    { "TRYAGAIN",    "the cluster is moving slots" },
-    { "MOVED",       "this Redis is a node of a cluster" },
-    { "ASK",         "this Redis is a node of a cluster" },
-    { "CROSSSLOT",   "this Redis is a node of a cluster" },
-    { NULL, NULL }
-};
 
 
 ngx_http_totp_rconn_t *
@@ -223,13 +97,6 @@ ngx_http_totp_rconn_create(ngx_cycle_t *cycle,
 }
 
 
-static void
-ngx_http_totp_rconn_post(ngx_http_totp_rconn_t *rc)
-{
-    ngx_post_event(&rc->posted, &ngx_posted_events);
-}
-
-
 /* How long to wait after so many failures. */
 
 static ngx_msec_t
@@ -256,31 +123,6 @@ ngx_http_totp_rconn_set_timer(ngx_http_totp_rconn_t *rc, ngx_msec_t msec)
 }
 
 
-/* The deadline's timer ends no later than the command's time. */
-
-static void
-ngx_http_totp_rconn_watch(ngx_http_totp_rcmd_t *cmd)
-{
-    ngx_event_t     *ev;
-    ngx_msec_int_t   left;
-
-    ev = &cmd->rc->deadline;
-
-    if (ev->timer_set) {
-
-        if ((ngx_msec_int_t) (cmd->deadline - ev->timer.key) >= 0) {
-            return;
-        }
-
-        ngx_del_timer(ev);
-    }
-
-    left = (ngx_msec_int_t) (cmd->deadline - ngx_current_msec);
-
-    ngx_add_timer(ev, left > 0 ? (ngx_msec_t) left : 0);
-}
-
-
 void
 ngx_http_totp_rconn_start(ngx_http_totp_rconn_t *rc)
 {
@@ -292,7 +134,7 @@ ngx_http_totp_rconn_start(ngx_http_totp_rconn_t *rc)
     rc->connect_due = 1;
     rc->tried = 0;
 
-    ngx_http_totp_rconn_post(rc);
+    ngx_http_totp_rcmd_post(rc);
 
     /*
      * A worker that has just started waits for events before it looks for
@@ -358,19 +200,11 @@ ngx_http_totp_rconn_send(ngx_http_totp_rconn_t *rc, int argc,
 
     ngx_queue_insert_tail(&rc->pending, &cmd->queue);
 
-    ngx_http_totp_rconn_post(rc);
+    ngx_http_totp_rcmd_post(rc);
 
-    ngx_http_totp_rconn_watch(cmd);
+    ngx_http_totp_rcmd_watch(cmd);
 
     return cmd;
-}
-
-
-void
-ngx_http_totp_rconn_forget(ngx_http_totp_rcmd_t *cmd)
-{
-    cmd->done = NULL;
-    ngx_http_totp_rcmd_unlive(cmd);
 }
 
 
@@ -442,63 +276,6 @@ ngx_http_totp_rconn_up(ngx_http_totp_rconn_t *rc)
 }
 
 
-static ngx_uint_t
-ngx_http_totp_rconn_says(totp_str_t text, const char *words)
-{
-    return text.len
-           && ngx_strlcasestrn((u_char *) text.data,
-                               (u_char *) text.data + text.len,
-                               (u_char *) words, ngx_strlen(words) - 1)
-              != NULL;
-}
-
-
-const char *
-ngx_http_totp_rconn_hint(const totp_resp_t *error, ngx_str_t *word)
-{
-    size_t       n;
-    ngx_uint_t   i;
-    totp_str_t   text;
-
-    text = totp_resp_str(error);
-
-    for (n = 0; n < text.len && n < 32; n++) {
-        if (text.data[n] < 'A' || text.data[n] > 'Z') {
-            break;
-        }
-    }
-
-    if (n == 0 || n == 32 || (n < text.len && text.data[n] != ' ')) {
-        ngx_str_set(word, "ERR");
-        return "";
-    }
-
-    word->data = (u_char *) text.data;
-    word->len = n;
-
-    /* within a script it is an ERR, worded otherwise since Redis 7.2 */
-
-    if (totp_resp_is_error(error, "NOPERM")
-        || ngx_http_totp_rconn_says(text, "The user executing the script")
-        || ngx_http_totp_rconn_says(text, "ACL failure in script"))
-    {
-        if (ngx_http_totp_rconn_says(text, "access")) {
-            return "the ACL of this user lacks a key pattern";
-        }
-
-        return "the ACL of this user lacks a command";
-    }
-
-    for (i = 0; ngx_http_totp_rconn_hints[i].word; i++) {
-        if (totp_resp_is_error(error, ngx_http_totp_rconn_hints[i].word)) {
-            return ngx_http_totp_rconn_hints[i].hint;
-        }
-    }
-
-    return "";
-}
-
-
 /* Once a turn of the event loop, where there is anything to do. */
 
 static void
@@ -513,7 +290,7 @@ ngx_http_totp_rconn_posted_handler(ngx_event_t *ev)
                    "totp redis posted, state:%d commands:%ui live:%ui",
                    (int) rc->state, rc->count, rc->live);
 
-    ngx_http_totp_rconn_catch_up(rc);
+    ngx_http_totp_rcmd_catch_up(rc);
 
     if (rc->lost_due) {
         rc->lost_due = 0;
@@ -538,44 +315,6 @@ ngx_http_totp_rconn_posted_handler(ngx_event_t *ev)
     }
 
     ngx_http_totp_rconn_flush(rc);
-}
-
-
-/*
- * nginx reads the clock once a turn.  Where something blocked the turn for long
- * (a slow disk, a machine short of processors), the commands of this turn would
- * be timed out before Redis had seen them.
- */
-
-static void
-ngx_http_totp_rconn_catch_up(ngx_http_totp_rconn_t *rc)
-{
-    ngx_msec_t             before, lag;
-    ngx_queue_t           *q;
-    ngx_http_totp_rcmd_t  *cmd;
-
-    before = ngx_current_msec;
-
-    ngx_time_update();
-
-    lag = ngx_current_msec - before;
-    if (lag == 0) {
-        return;
-    }
-
-    for (q = ngx_queue_last(&rc->pending);
-         q != ngx_queue_sentinel(&rc->pending);
-         q = ngx_queue_prev(q))
-    {
-        cmd = ngx_queue_data(q, ngx_http_totp_rcmd_t, queue);
-
-        if (cmd->created != before) {
-            break;
-        }
-
-        cmd->created = ngx_current_msec;
-        cmd->deadline += lag;
-    }
 }
 
 
@@ -642,7 +381,7 @@ ngx_http_totp_rconn_connected(ngx_http_totp_rconn_t *rc)
 
     rc->reader = totp_resp_reader_create();
 
-    if (rc->reader == NULL || ngx_http_totp_rconn_greet(rc) != NGX_OK) {
+    if (rc->reader == NULL || ngx_http_totp_rconn_greet_make(rc) != NGX_OK) {
         ngx_http_totp_rconn_lost(rc, 1, 0, "out of memory", NULL);
         return;
     }
@@ -650,7 +389,7 @@ ngx_http_totp_rconn_connected(ngx_http_totp_rconn_t *rc)
     rc->state = ngx_http_totp_rconn_greeting;
 
     ngx_http_totp_rconn_set_timer(rc, rc->conf->timeout);
-    ngx_http_totp_rconn_post(rc);
+    ngx_http_totp_rcmd_post(rc);
 
     /* what was there to be read before is not announced again */
 
@@ -660,125 +399,18 @@ ngx_http_totp_rconn_connected(ngx_http_totp_rconn_t *rc)
 }
 
 
-/*
- * The greeting leaves in one send, and commands after its last answer only:
- * after a SELECT that was refused they would meet another database.
- */
-
-static ngx_int_t
-ngx_http_totp_rconn_greet(ngx_http_totp_rconn_t *rc)
-{
-    int                    argc;
-    u_char                 db[NGX_INT_T_LEN];
-    totp_str_t             argv[3];
-    ngx_uint_t             i;
-    ngx_http_totp_rcmd_t  *cmd[3];
-
-    ngx_memzero(cmd, sizeof(cmd));
-
-    i = 0;
-
-    if (rc->conf->password.len) {
-        argc = 0;
-        argv[argc++] = totp_str("AUTH", 4);
-
-        if (rc->conf->user.len) {
-            argv[argc++] = totp_str(rc->conf->user.data, rc->conf->user.len);
-        }
-
-        argv[argc++] = totp_str(rc->conf->password.data,
-                                rc->conf->password.len);
-
-        cmd[i] = ngx_http_totp_rcmd_create(rc, ngx_http_totp_rcmd_auth, argc,
-                                           argv, 0);
-        if (cmd[i++] == NULL) {
-            goto failed;
-        }
-    }
-
-    if (rc->conf->db) {
-        argv[0] = totp_str("SELECT", 6);
-        argv[1] = totp_str(db, ngx_sprintf(db, "%i", rc->conf->db) - db);
-
-        cmd[i] = ngx_http_totp_rcmd_create(rc, ngx_http_totp_rcmd_select, 2,
-                                           argv, 0);
-        if (cmd[i++] == NULL) {
-            goto failed;
-        }
-    }
-
-    argv[0] = totp_str("PING", 4);
-
-    cmd[i] = ngx_http_totp_rcmd_create(rc, ngx_http_totp_rcmd_hello, 1, argv,
-                                       0);
-    if (cmd[i++] == NULL) {
-        goto failed;
-    }
-
-    for (argc = 0; argc < (int) i; argc++) {
-        ngx_queue_insert_tail(&rc->greeting, &cmd[argc]->queue);
-    }
-
-    return NGX_OK;
-
-failed:
-
-    for (i = 0; i < 3; i++) {
-        if (cmd[i]) {
-            ngx_http_totp_rcmd_free(cmd[i]);
-        }
-    }
-
-    return NGX_ERROR;
-}
-
-
 static void
 ngx_http_totp_rconn_greeted(ngx_http_totp_rconn_t *rc,
     ngx_http_totp_rcmd_kind_e kind, const totp_resp_t *reply)
 {
     const char  *why;
-    totp_str_t   expected;
 
-    expected = totp_str("OK", 2);
+    why = ngx_http_totp_rconn_greet_judge(kind, reply);
 
-    switch (kind) {
-
-    case ngx_http_totp_rcmd_auth:
-        why = totp_resp_is_error(reply, "ERR")
-              ? "AUTH was refused, it may have no password set"
-              : "AUTH was refused";
-        break;
-
-    case ngx_http_totp_rcmd_select:
-        why = totp_resp_is_error(reply, "ERR")
-              ? "SELECT was refused, it may have no such database"
-              : "SELECT was refused";
-        break;
-
-    default:
-        why = "not ready";
-        expected = totp_str("PONG", 4);
-
-        /* whoever may not PING has got in all the same */
-
-        if (totp_resp_is_error(reply, "NOPERM")) {
-            ngx_http_totp_rconn_ready(rc);
-            return;
-        }
-
-        break;
-    }
-
-    if (totp_resp_type(reply) == TOTP_RESP_ERROR) {
-        ngx_http_totp_rconn_lost(rc, 1, 0, why, reply);
-        return;
-    }
-
-    if (totp_resp_type(reply) != TOTP_RESP_STATUS
-        || !totp_str_eq(totp_resp_str(reply), expected))
-    {
-        ngx_http_totp_rconn_lost(rc, 1, 0, "its answers are not Redis'", NULL);
+    if (why) {
+        ngx_http_totp_rconn_lost(rc, 1, 0, why,
+                                 totp_resp_type(reply) == TOTP_RESP_ERROR
+                                 ? reply : NULL);
         return;
     }
 
@@ -802,11 +434,11 @@ ngx_http_totp_rconn_ready(ngx_http_totp_rconn_t *rc)
     /* one that we dropped has to prove itself first */
 
     if (!rc->dropped) {
-        ngx_http_totp_rconn_praise(rc);
+        ngx_http_totp_rconn_log_restored(rc);
     }
 
     ngx_http_totp_rconn_set_timer(rc, NGX_HTTP_TOTP_RCONN_HEARTBEAT);
-    ngx_http_totp_rconn_post(rc);
+    ngx_http_totp_rcmd_post(rc);
 
     if (rc->change) {
         rc->change(rc->data, 1);
@@ -855,13 +487,8 @@ ngx_http_totp_rconn_write_handler(ngx_event_t *wev)
 static void
 ngx_http_totp_rconn_flush(ngx_http_totp_rconn_t *rc)
 {
-    ngx_err_t              err;
-    ngx_uint_t             i, n;
-    ngx_buf_t              bufs[NGX_HTTP_TOTP_RCONN_IOVS];
-    ngx_queue_t           *q, *queue;
-    ngx_chain_t            links[NGX_HTTP_TOTP_RCONN_IOVS], *rest;
-    ngx_connection_t      *c;
-    ngx_http_totp_rcmd_t  *cmd;
+    ngx_err_t     err;
+    ngx_queue_t  *queue;
 
     if (rc->state == ngx_http_totp_rconn_is_up) {
         queue = &rc->pending;
@@ -873,65 +500,8 @@ ngx_http_totp_rconn_flush(ngx_http_totp_rconn_t *rc)
         return;
     }
 
-    c = rc->connection;
-
-    while (c->write->ready && !ngx_queue_empty(queue)) {
-
-        ngx_memzero(bufs, sizeof(bufs));
-
-        n = 0;
-
-        for (q = ngx_queue_head(queue);
-             q != ngx_queue_sentinel(queue) && n < NGX_HTTP_TOTP_RCONN_IOVS;
-             q = ngx_queue_next(q))
-        {
-            cmd = ngx_queue_data(q, ngx_http_totp_rcmd_t, queue);
-
-            bufs[n].start = (u_char *) cmd->bytes;
-            bufs[n].pos = bufs[n].start + cmd->sent;
-            bufs[n].last = bufs[n].start + cmd->len;
-            bufs[n].end = bufs[n].last;
-            bufs[n].memory = 1;
-
-            links[n].buf = &bufs[n];
-            links[n].next = NULL;
-
-            if (n) {
-                links[n - 1].next = &links[n];
-            }
-
-            n++;
-        }
-
-        rest = c->send_chain(c, links, 0);
-
-        err = ngx_socket_errno;
-
-        /* also before an error something may have been sent */
-
-        for (i = 0; i < n; i++) {
-            q = ngx_queue_head(queue);
-            cmd = ngx_queue_data(q, ngx_http_totp_rcmd_t, queue);
-
-            cmd->sent = bufs[i].pos - bufs[i].start;
-
-            if (cmd->sent < cmd->len) {
-                break;
-            }
-
-            ngx_queue_remove(q);
-            ngx_queue_insert_tail(&rc->waiting, q);
-            ngx_http_totp_rcmd_sent(cmd);
-        }
-
-        if (rest == NGX_CHAIN_ERROR) {
-            ngx_http_totp_rconn_lost(rc, 1, err, "connection lost", NULL);
-            return;
-        }
-    }
-
-    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-        ngx_http_totp_rconn_lost(rc, 1, 0, "connection lost", NULL);
+    if (ngx_http_totp_rcmd_send(rc, queue, &err) != NGX_OK) {
+        ngx_http_totp_rconn_lost(rc, 1, err, "connection lost", NULL);
     }
 }
 
@@ -1075,7 +645,7 @@ ngx_http_totp_rconn_take(ngx_http_totp_rconn_t *rc, const totp_resp_t *reply)
             && rc->heard - rc->since >= ngx_http_totp_rconn_delay(rc))
         {
             rc->dropped = 0;
-            ngx_http_totp_rconn_praise(rc);
+            ngx_http_totp_rconn_log_restored(rc);
         }
     }
 
@@ -1110,7 +680,7 @@ ngx_http_totp_rconn_timer_handler(ngx_event_t *ev)
     case ngx_http_totp_rconn_connecting:
 
         if (rc->connection == NULL) {
-            ngx_http_totp_rconn_post(rc);
+            ngx_http_totp_rcmd_post(rc);
             break;
         }
 
@@ -1169,26 +739,9 @@ ngx_http_totp_rconn_heartbeat(ngx_http_totp_rconn_t *rc)
 
     ngx_queue_insert_tail(&rc->pending, &cmd->queue);
 
-    ngx_http_totp_rconn_post(rc);
+    ngx_http_totp_rcmd_post(rc);
 
-    ngx_http_totp_rconn_watch(cmd);
-}
-
-
-static ngx_http_totp_rcmd_t *
-ngx_http_totp_rconn_oldest(ngx_http_totp_rconn_t *rc)
-{
-    ngx_queue_t  *queue;
-
-    queue = rc->state == ngx_http_totp_rconn_is_up
-            && !ngx_queue_empty(&rc->waiting)
-            ? &rc->waiting : &rc->pending;
-
-    if (ngx_queue_empty(queue)) {
-        return NULL;
-    }
-
-    return ngx_queue_data(ngx_queue_head(queue), ngx_http_totp_rcmd_t, queue);
+    ngx_http_totp_rcmd_watch(cmd);
 }
 
 
@@ -1215,7 +768,7 @@ ngx_http_totp_rconn_deadline_handler(ngx_event_t *ev)
     }
 
     for ( ;; ) {
-        cmd = ngx_http_totp_rconn_oldest(rc);
+        cmd = ngx_http_totp_rcmd_oldest(rc);
         if (cmd == NULL) {
             return;
         }
@@ -1234,7 +787,7 @@ ngx_http_totp_rconn_deadline_handler(ngx_event_t *ev)
         ngx_http_totp_rcmd_fail(cmd);
     }
 
-    ngx_http_totp_rconn_watch(cmd);
+    ngx_http_totp_rcmd_watch(cmd);
 }
 
 
@@ -1272,7 +825,7 @@ ngx_http_totp_rconn_lost(ngx_http_totp_rconn_t *rc, ngx_uint_t carry,
     }
 
     if (up || !again) {
-        ngx_http_totp_rconn_complain(rc, err, why, error);
+        ngx_http_totp_rconn_log_lost(rc, err, why, error);
     }
 
     if (up) {
@@ -1285,9 +838,9 @@ ngx_http_totp_rconn_lost(ngx_http_totp_rconn_t *rc, ngx_uint_t carry,
     }
 
     ngx_http_totp_rconn_close(rc);
-    ngx_http_totp_rconn_settle(rc, carry);
+    ngx_http_totp_rcmd_settle(rc, carry);
 
-    ngx_http_totp_rconn_post(rc);
+    ngx_http_totp_rcmd_post(rc);
 
     if (again && !(ngx_exiting && ngx_queue_empty(&rc->pending))) {
         rc->state = ngx_http_totp_rconn_connecting;
@@ -1295,7 +848,7 @@ ngx_http_totp_rconn_lost(ngx_http_totp_rconn_t *rc, ngx_uint_t carry,
         return;
     }
 
-    ngx_http_totp_rconn_fail_all(rc, &rc->pending);
+    ngx_http_totp_rcmd_fail_all(&rc->pending);
 
     rc->state = ngx_http_totp_rconn_backoff;
     rc->tried = 0;
@@ -1322,12 +875,12 @@ ngx_http_totp_rconn_retire(ngx_http_totp_rconn_t *rc)
     }
 
     ngx_http_totp_rconn_close(rc);
-    ngx_http_totp_rconn_settle(rc, 0);
-    ngx_http_totp_rconn_fail_all(rc, &rc->pending);
+    ngx_http_totp_rcmd_settle(rc, 0);
+    ngx_http_totp_rcmd_fail_all(&rc->pending);
 
     rc->state = ngx_http_totp_rconn_down;
 
-    ngx_http_totp_rconn_post(rc);
+    ngx_http_totp_rcmd_post(rc);
 }
 
 
@@ -1354,238 +907,5 @@ ngx_http_totp_rconn_close(ngx_http_totp_rconn_t *rc)
         q = ngx_queue_head(&rc->greeting);
         ngx_queue_remove(q);
         ngx_http_totp_rcmd_free(ngx_queue_data(q, ngx_http_totp_rcmd_t, queue));
-    }
-}
-
-
-/* May the command go on to the next connection? */
-
-static ngx_uint_t
-ngx_http_totp_rcmd_carried(ngx_http_totp_rcmd_t *cmd)
-{
-    if (cmd->kind != ngx_http_totp_rcmd_user || cmd->bound) {
-        return 0;
-    }
-
-    if (cmd->sent == 0) {
-        return 1;
-    }
-
-    if (!cmd->read || cmd->resent) {
-        return 0;
-    }
-
-    cmd->resent = 1;
-    cmd->sent = 0;
-
-    return 1;
-}
-
-
-/* Leaves in pending, in order, what is to be sent on the next connection. */
-
-static void
-ngx_http_totp_rconn_settle(ngx_http_totp_rconn_t *rc, ngx_uint_t carry)
-{
-    ngx_queue_t            all, *q;
-    ngx_http_totp_rcmd_t  *cmd;
-
-    ngx_queue_init(&all);
-    ngx_queue_add(&all, &rc->waiting);
-    ngx_queue_add(&all, &rc->pending);
-    ngx_queue_init(&rc->waiting);
-    ngx_queue_init(&rc->pending);
-
-    while (!ngx_queue_empty(&all)) {
-        q = ngx_queue_head(&all);
-        cmd = ngx_queue_data(q, ngx_http_totp_rcmd_t, queue);
-
-        if (carry && ngx_http_totp_rcmd_carried(cmd)) {
-            ngx_queue_remove(q);
-            ngx_queue_insert_tail(&rc->pending, q);
-            continue;
-        }
-
-        ngx_http_totp_rcmd_fail(cmd);
-    }
-}
-
-
-static void
-ngx_http_totp_rconn_fail_all(ngx_http_totp_rconn_t *rc, ngx_queue_t *queue)
-{
-    ngx_queue_t  *q;
-
-    while (!ngx_queue_empty(queue)) {
-        q = ngx_queue_head(queue);
-        ngx_http_totp_rcmd_fail(ngx_queue_data(q, ngx_http_totp_rcmd_t, queue));
-    }
-}
-
-
-/* The same reason in a row is logged once. */
-
-static void
-ngx_http_totp_rconn_complain(ngx_http_totp_rconn_t *rc, ngx_err_t err,
-    const char *why, const totp_resp_t *error)
-{
-    ngx_str_t    word;
-    ngx_uint_t   key;
-    const char  *hint;
-    ngx_str_t   *name;
-
-    name = rc->conf->naddrs > 1 ? &rc->conf->addrs[rc->addr].name
-                                : &rc->conf->text;
-
-    ngx_str_null(&word);
-    hint = "";
-
-    if (error) {
-        hint = ngx_http_totp_rconn_hint(error, &word);
-    }
-
-    key = ngx_hash_key((u_char *) why, ngx_strlen(why));
-    key = ngx_hash(key, ngx_hash_key(word.data, word.len));
-    key = ngx_hash(key, (ngx_uint_t) err);
-
-    /* 0 stands for: nothing logged */
-
-    key |= 1;
-
-    if (key == rc->logged) {
-        return;
-    }
-
-    rc->logged = key;
-
-    ngx_log_error(NGX_LOG_ERR, rc->log, err,
-                  "totp: redis \"%V\": %s%s%V%s%s", name, why,
-                  error ? ": " : "", &word, *hint ? ", " : "", hint);
-}
-
-
-static void
-ngx_http_totp_rconn_praise(ngx_http_totp_rconn_t *rc)
-{
-    if (rc->logged) {
-        rc->logged = 0;
-        ngx_log_error(NGX_LOG_NOTICE, rc->log, 0,
-                      "totp: redis \"%V\": connection restored",
-                      &rc->conf->text);
-    }
-}
-
-
-static ngx_http_totp_rcmd_t *
-ngx_http_totp_rcmd_create(ngx_http_totp_rconn_t *rc,
-    ngx_http_totp_rcmd_kind_e kind, int argc, const totp_str_t *argv,
-    ngx_msec_t timeout)
-{
-    ngx_http_totp_rcmd_t  *cmd;
-
-    cmd = ngx_calloc(sizeof(ngx_http_totp_rcmd_t), rc->log);
-    if (cmd == NULL) {
-        return NULL;
-    }
-
-    cmd->bytes = totp_resp_format(&cmd->len, argc, argv);
-    if (cmd->bytes == NULL) {
-        ngx_free(cmd);
-        return NULL;
-    }
-
-    cmd->rc = rc;
-    cmd->kind = kind;
-    cmd->created = ngx_current_msec;
-    cmd->deadline = cmd->created + timeout;
-
-    rc->count++;
-    rc->bytes += cmd->len;
-
-    return cmd;
-}
-
-
-static void
-ngx_http_totp_rcmd_wipe(ngx_http_totp_rcmd_t *cmd)
-{
-    if (cmd->bytes) {
-        cmd->rc->bytes -= cmd->len;
-        totp_resp_free(cmd->bytes, cmd->len);
-        cmd->bytes = NULL;
-    }
-}
-
-
-static void
-ngx_http_totp_rcmd_sent(ngx_http_totp_rcmd_t *cmd)
-{
-    if (!cmd->read || cmd->bound || cmd->resent) {
-        ngx_http_totp_rcmd_wipe(cmd);
-    }
-}
-
-
-/* done is called by the posted event. */
-
-static void
-ngx_http_totp_rcmd_fail(ngx_http_totp_rcmd_t *cmd)
-{
-    ngx_queue_remove(&cmd->queue);
-    ngx_queue_insert_tail(&cmd->rc->failed, &cmd->queue);
-
-    ngx_http_totp_rconn_post(cmd->rc);
-}
-
-
-static void
-ngx_http_totp_rcmd_finish(ngx_http_totp_rcmd_t *cmd, const totp_resp_t *reply)
-{
-    void                         *data;
-    ngx_http_totp_rconn_done_pt   done;
-
-    done = cmd->done;
-    data = cmd->data;
-
-    ngx_http_totp_rcmd_free(cmd);
-
-    if (done) {
-        done(data, reply);
-    }
-}
-
-
-static void
-ngx_http_totp_rcmd_free(ngx_http_totp_rcmd_t *cmd)
-{
-    ngx_http_totp_rcmd_unlive(cmd);
-    ngx_http_totp_rcmd_wipe(cmd);
-
-    cmd->rc->count--;
-
-    ngx_free(cmd);
-}
-
-
-static void
-ngx_http_totp_rcmd_unlive(ngx_http_totp_rcmd_t *cmd)
-{
-    ngx_http_totp_rconn_t  *rc;
-
-    if (!cmd->live) {
-        return;
-    }
-
-    cmd->live = 0;
-
-    rc = cmd->rc;
-    rc->live--;
-
-    if (rc->live == 0) {
-        rc->deadline.cancelable = 1;
-
-        if (rc->connection) {
-            rc->connection->idle = 1;
-        }
     }
 }

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_totp_redis.h"
+#include "ngx_http_totp_rconn_log.h"
 
 #include <ngx_sha1.h>
 
@@ -284,7 +285,7 @@ ngx_http_totp_redis_error(ngx_http_totp_redis_t *redis, const char *name,
     const char                    *hint;
     ngx_http_totp_redis_logged_t  *slot;
 
-    hint = ngx_http_totp_rconn_hint(error, &word);
+    hint = ngx_http_totp_rconn_log_hint(error, &word);
 
     key = ngx_hash(ngx_hash_key((u_char *) name, ngx_strlen(name)),
                    ngx_hash_key(word.data, word.len));

@@ -12,7 +12,7 @@
 
 #include "totp_otp.h"
 #include "totp_session.h"
-#include "ngx_http_totp_rconn.h"
+#include "ngx_http_totp_rconn_types.h"
 
 
 #define NGX_HTTP_TOTP_GATE_OFF       0
