@@ -44,6 +44,25 @@ name_of()
 }
 
 
+# What a browser has to load goes without indentation, empty lines and the
+# comments that begin a line.
+
+content_of()
+{
+    case $1 in
+    */assets/*)
+        awk '{ sub(/^[ \t]+/, "") }
+             inside && !/\*\// { next }
+             inside { sub(/^.*\*\//, ""); inside = 0 }
+             /^\/\*/ && !/\*\// { inside = 1; next }
+             /^\/\*/ { sub(/^\/\*.*\*\/[ \t]*/, "") }
+             NF' "$1" ;;
+    *)
+        cat "$1" ;;
+    esac
+}
+
+
 {
     echo '/* Written by embed.sh: change the files it names instead. */'
     echo
@@ -54,7 +73,7 @@ name_of()
         n=$((n + 1))
         printf '\n\n/* %s */\n\n' "$(name_of "$file")"
         echo "static const uint8_t  totp_embedded_$n[] = {"
-        od -An -v -tx1 "$file" | sed -e 's/ *\([0-9a-f][0-9a-f]\)/0x\1,/g' \
+        content_of "$file" | od -An -v -tx1 | sed -e 's/ *\([0-9a-f][0-9a-f]\)/0x\1,/g' \
                                      -e 's/^/    /'
         echo '    0x00'
         echo '};'

@@ -322,6 +322,16 @@ ngx_http_totp_merge_cookie(ngx_conf_t *cf, ngx_http_totp_loc_conf_t *prev,
         }
     }
 
+    /* not "-lang": that may be a realm */
+
+    p = ngx_pnalloc(cf->pool, base.len + sizeof("_lang") - 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    conf->lang_cookie.data = p;
+    conf->lang_cookie.len = ngx_sprintf(p, "%V_lang", &base) - p;
+
     suffix = (conf->realm.len != sizeof("default") - 1
               || ngx_memcmp(conf->realm.data, "default", conf->realm.len)
                  != 0);
@@ -391,7 +401,9 @@ ngx_http_totp_use(ngx_conf_t *cf, ngx_http_totp_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    if (ngx_http_totp_add_name(&mcf->names, &conf->cookie_name) != NGX_OK) {
+    if (ngx_http_totp_add_name(&mcf->names, &conf->cookie_name) != NGX_OK
+        || ngx_http_totp_add_name(&mcf->names, &conf->lang_cookie) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

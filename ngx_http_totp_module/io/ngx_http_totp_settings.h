@@ -86,6 +86,8 @@ typedef struct {
     time_t                        fresh;
 
     ngx_str_t                     cookie_name;
+    ngx_str_t                     lang_cookie;  /* name of the one that
+                                                   remembers a language */
     ngx_str_t                     cookie_attrs; /* "; Path=/; HttpOnly..." */
     ngx_str_t                     cookie_base;  /* as written */
     ngx_str_t                     cookie_domain;

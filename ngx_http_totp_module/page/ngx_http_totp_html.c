@@ -28,6 +28,7 @@ typedef struct {
 
 
 static void ngx_http_totp_model_common(ngx_http_totp_model_t *m);
+static void ngx_http_totp_model_languages(ngx_http_totp_model_t *m);
 static void ngx_http_totp_model_page(ngx_http_totp_model_t *m);
 static void ngx_http_totp_model_setup(ngx_http_totp_model_t *m);
 static void ngx_http_totp_model_codes(ngx_http_totp_model_t *m);
@@ -40,12 +41,6 @@ static void ngx_http_totp_model_flag(ngx_http_totp_model_t *m,
     const char *name, ngx_uint_t flag);
 static void ngx_http_totp_model_time(ngx_http_totp_model_t *m,
     const char *name, const char *iso, time_t t);
-static ngx_str_t ngx_http_totp_words(ngx_http_totp_model_t *m,
-    const char *key);
-static ngx_str_t ngx_http_totp_span(ngx_pool_t *pool, const totp_i18n_t *lang,
-    time_t seconds);
-static ngx_str_t ngx_http_totp_fill(ngx_pool_t *pool, totp_str_t text,
-    const ngx_str_t *names, const ngx_str_t *values, ngx_uint_t n);
 static int ngx_http_totp_output(void *data, totp_str_t piece);
 
 
@@ -66,7 +61,7 @@ ngx_http_totp_html(ngx_http_request_t *r, ngx_http_totp_answer_t *a,
 
     m->request = r;
     m->answer = a;
-    m->lang = theme->lang;
+    m->lang = a->lang;
 
     ngx_http_totp_model_common(m);
     ngx_http_totp_model_page(m);
@@ -116,10 +111,10 @@ ngx_http_totp_model_common(ngx_http_totp_model_t *m)
         }
     }
 
-    title = ngx_http_totp_words(m, (char *) key);
+    title = ngx_http_totp_lang_text(m->lang, (char *) key);
 
     if (error.len && a->page != NGX_HTTP_TOTP_PAGE_ERROR) {
-        uri = ngx_http_totp_words(m, "title.error_prefix");
+        uri = ngx_http_totp_lang_text(m->lang, "title.error_prefix");
 
         p = ngx_pnalloc(m->request->pool, uri.len + 1 + title.len);
         if (p) {
@@ -130,8 +125,7 @@ ngx_http_totp_model_common(ngx_http_totp_model_t *m)
 
     ngx_http_totp_model_text(m, "page", *ngx_http_totp_page_name(a->page));
     ngx_http_totp_model_text(m, "title", title);
-    ngx_http_totp_model_text(m, "lang", (ngx_str_t) ngx_string("en"));
-    ngx_http_totp_model_text(m, "dir", (ngx_str_t) ngx_string("ltr"));
+    ngx_http_totp_model_languages(m);
     ngx_http_totp_model_text(m, "issuer",
                              ngx_http_totp_issuer(m->request, a->conf));
     ngx_http_totp_model_text(m, "portal", a->portal);
@@ -166,8 +160,9 @@ ngx_http_totp_model_common(ngx_http_totp_model_t *m)
 
     if (a->retry_after > 0) {
         ngx_http_totp_model_text(m, "retry_in",
-                                 ngx_http_totp_span(m->request->pool, m->lang,
-                                                    a->retry_after));
+                                 ngx_http_totp_lang_span(m->request->pool,
+                                                         m->lang,
+                                                         a->retry_after));
     }
 
     if (a->attempts_left >= 0) {
@@ -175,6 +170,85 @@ ngx_http_totp_model_common(ngx_http_totp_model_t *m)
     }
 
     ngx_http_totp_model_flag(m, "required", a->required);
+}
+
+
+/* The language of the page, and the links to this page in the others. */
+
+static void
+ngx_http_totp_model_languages(ngx_http_totp_model_t *m)
+{
+    ngx_str_t                tag, uri;
+    ngx_uint_t               i;
+    totp_model_t            *entry;
+    const totp_i18n_t       *lang;
+    const totp_model_t     **list;
+    ngx_http_totp_model_t   *item;
+    ngx_http_totp_langs_t   *langs;
+    ngx_http_totp_answer_t  *a;
+
+    a = m->answer;
+    langs = a->conf->theme->langs;
+
+    ngx_http_totp_model_text(m, "lang", ngx_http_totp_lang_tag(m->lang));
+    ngx_http_totp_model_text(m, "dir",
+                             ngx_http_totp_lang_text(m->lang, "lang.dir"));
+
+    if (a->page == NGX_HTTP_TOTP_PAGE_ERROR) {
+        /* the same address might do something else when it is asked again */
+        return;
+    }
+
+    list = ngx_palloc(m->request->pool, langs->n * sizeof(totp_model_t *));
+    if (list == NULL) {
+        return;
+    }
+
+    for (i = 0; i < langs->n; i++) {
+        lang = langs->langs[i];
+        tag = ngx_http_totp_lang_tag(lang);
+
+        item = ngx_pcalloc(m->request->pool,
+                           offsetof(ngx_http_totp_model_t, entries)
+                           + 5 * sizeof(totp_model_t));
+        if (item == NULL) {
+            return;
+        }
+
+        uri.data = ngx_pnalloc(m->request->pool,
+                               a->portal.len + tag.len + 3 * a->next.len
+                               + sizeof("backup-codes?lang=&next="));
+        if (uri.data == NULL) {
+            return;
+        }
+
+        uri.len = ngx_sprintf(uri.data, "%V%V?lang=%V", &a->portal,
+                              ngx_http_totp_page_name(a->page), &tag)
+                  - uri.data;
+
+        if (a->next.len) {
+            uri.len = ngx_sprintf(uri.data + uri.len, "&next=") - uri.data;
+            uri.len += totp_uri_escape((char *) uri.data + uri.len,
+                                       ngx_http_totp_str(&a->next));
+        }
+
+        ngx_http_totp_model_text(item, "tag", tag);
+        ngx_http_totp_model_text(item, "name",
+                                 ngx_http_totp_lang_text(lang, "lang.name"));
+        ngx_http_totp_model_text(item, "uri", uri);
+        ngx_http_totp_model_flag(item, "current", lang == m->lang);
+
+        list[i] = item->entries;
+    }
+
+    ngx_http_totp_model_text(m, "lang_name",
+                             ngx_http_totp_lang_text(m->lang, "lang.name"));
+
+    entry = &m->entries[m->n++];
+    entry->name = totp_str("languages", 9);
+    entry->type = TOTP_MODEL_LIST;
+    entry->n = langs->n;
+    entry->items = list;
 }
 
 
@@ -202,9 +276,9 @@ ngx_http_totp_model_page(ngx_http_totp_model_t *m)
 
         if (a->drift) {
             ngx_http_totp_model_text(m, "drift_about",
-                          ngx_http_totp_span(m->request->pool, m->lang,
-                                             a->drift > 0 ? a->drift
-                                                          : -a->drift));
+                          ngx_http_totp_lang_span(m->request->pool, m->lang,
+                                                  a->drift > 0 ? a->drift
+                                                               : -a->drift));
         }
 
         ngx_http_totp_model_flag(m, "code_used",
@@ -289,7 +363,7 @@ ngx_http_totp_model_setup(ngx_http_totp_model_t *m)
     ngx_http_totp_model_text(m, "secret_plain", secret);
     ngx_http_totp_model_text(m, "otpauth", otpauth);
 
-    label = ngx_http_totp_words(m, "setup.qr_label");
+    label = ngx_http_totp_lang_text(m->lang, "setup.qr_label");
 
     svg = totp_qr_svg(ngx_http_totp_str(&otpauth), ngx_http_totp_str(&label),
                       &len);
@@ -424,7 +498,7 @@ ngx_http_totp_model_settings(ngx_http_totp_model_t *m)
 
         (void) ngx_snprintf(key, sizeof(key), "event.%*s%Z",
                             ngx_min(e->what.len, 64), e->what.data);
-        what = ngx_http_totp_words(m, (char *) key);
+        what = ngx_http_totp_lang_text(m->lang, (char *) key);
 
         if (what.len == 0) {
             what.len = e->what.len;
@@ -529,23 +603,12 @@ ngx_http_totp_model_time(ngx_http_totp_model_t *m, const char *name,
 }
 
 
-static ngx_str_t
-ngx_http_totp_words(ngx_http_totp_model_t *m, const char *key)
-{
-    totp_str_t  text;
-
-    text = totp_i18n_text(m->lang, totp_str(key, ngx_strlen(key)));
-
-    return (ngx_str_t) { text.len, (u_char *) text.data };
-}
-
-
 ngx_str_t
 ngx_http_totp_message(ngx_http_request_t *r, ngx_http_totp_answer_t *a)
 {
     u_char              key[64];
     ngx_str_t           values[4];
-    totp_str_t          text;
+    ngx_str_t           text;
     const totp_i18n_t  *lang;
 
     static const ngx_str_t  names[] = {
@@ -559,7 +622,7 @@ ngx_http_totp_message(ngx_http_request_t *r, ngx_http_totp_answer_t *a)
         return (ngx_str_t) ngx_null_string;
     }
 
-    lang = a->conf->theme->lang;
+    lang = a->lang;
 
     ngx_sprintf(key, "error.%V%s%Z", ngx_http_totp_word_name(a->word),
                 a->word == NGX_HTTP_TOTP_LOCKED && a->retry_after < 0
@@ -567,7 +630,7 @@ ngx_http_totp_message(ngx_http_request_t *r, ngx_http_totp_answer_t *a)
                 : a->word == NGX_HTTP_TOTP_BAD_CODE && a->bad_shape
                     ? "_shape" : "");
 
-    text = totp_i18n_text(lang, totp_str(key, ngx_strlen(key)));
+    text = ngx_http_totp_lang_text(lang, (char *) key);
 
     ngx_memzero(values, sizeof(values));
 
@@ -580,115 +643,18 @@ ngx_http_totp_message(ngx_http_request_t *r, ngx_http_totp_answer_t *a)
     }
 
     if (a->retry_after > 0) {
-        values[1] = ngx_http_totp_span(r->pool, lang, a->retry_after);
+        values[1] = ngx_http_totp_lang_span(r->pool, lang, a->retry_after);
     }
 
     if (a->drift) {
-        values[2] = ngx_http_totp_span(r->pool, lang,
-                                       a->drift > 0 ? a->drift : -a->drift);
+        values[2] = ngx_http_totp_lang_span(r->pool, lang,
+                                            a->drift > 0 ? a->drift
+                                                         : -a->drift);
     }
 
     values[3] = a->user;
 
-    return ngx_http_totp_fill(r->pool, text, names, values, 4);
-}
-
-
-/* A length of time in the largest unit that fits, rounded up. */
-
-static ngx_str_t
-ngx_http_totp_span(ngx_pool_t *pool, const totp_i18n_t *lang, time_t seconds)
-{
-    time_t       n;
-    u_char       digits[NGX_TIME_T_LEN];
-    ngx_str_t    value;
-    const char  *key;
-    totp_str_t   text;
-
-    static const ngx_str_t  name = ngx_string("n");
-
-    if (seconds < 60) {
-        n = seconds;
-        key = (n == 1) ? "unit.second" : "unit.seconds";
-
-    } else if (seconds <= 5400) {
-        n = (seconds + 59) / 60;
-        key = (n == 1) ? "unit.minute" : "unit.minutes";
-
-    } else {
-        n = (seconds + 3599) / 3600;
-        key = (n == 1) ? "unit.hour" : "unit.hours";
-    }
-
-    value.data = digits;
-    value.len = ngx_sprintf(digits, "%T", n) - digits;
-
-    text = totp_i18n_text(lang, totp_str(key, ngx_strlen(key)));
-
-    return ngx_http_totp_fill(pool, text, &name, &value, 1);
-}
-
-
-/* Puts values in the place of {names}. */
-
-static ngx_str_t
-ngx_http_totp_fill(ngx_pool_t *pool, totp_str_t text, const ngx_str_t *names,
-    const ngx_str_t *values, ngx_uint_t n)
-{
-    size_t       len;
-    u_char      *p, *last, *end;
-    ngx_str_t    out;
-    ngx_uint_t   i;
-
-    len = text.len;
-
-    for (i = 0; i < n; i++) {
-        /* a name may come twice; more often is of no use in one message */
-        len += 2 * values[i].len;
-    }
-
-    out.len = 0;
-    out.data = ngx_pnalloc(pool, len + 1);
-    if (out.data == NULL) {
-        return out;
-    }
-
-    p = out.data;
-    last = (u_char *) text.data;
-    end = last + text.len;
-
-    while (last < end) {
-
-        for (i = 0; *last == '{' && i < n; i++) {
-            if ((size_t) (end - last) >= names[i].len + 2
-                && ngx_memcmp(last + 1, names[i].data, names[i].len) == 0
-                && last[names[i].len + 1] == '}'
-                && (size_t) (out.data + len - p) >= values[i].len)
-            {
-                p = ngx_cpymem(p, values[i].data, values[i].len);
-                last += names[i].len + 2;
-                break;
-            }
-        }
-
-        if (last >= end) {
-            break;
-        }
-
-        if (*last == '{' && i < n) {
-            continue;
-        }
-
-        if (p < out.data + len) {
-            *p++ = *last;
-        }
-
-        last++;
-    }
-
-    out.len = p - out.data;
-
-    return out;
+    return ngx_http_totp_lang_fill(r->pool, text, names, values, 4);
 }
 
 

@@ -23,6 +23,10 @@ typedef struct {
 } ngx_http_totp_page_header_t;
 
 
+static void ngx_http_totp_page_lang(ngx_http_request_t *r,
+    ngx_http_totp_answer_t *a);
+static ngx_int_t ngx_http_totp_page_lang_headers(ngx_http_request_t *r,
+    ngx_http_totp_answer_t *a);
 static ngx_int_t ngx_http_totp_page_headers(ngx_http_request_t *r,
     ngx_http_totp_answer_t *a, ngx_str_t *cookie);
 static ngx_int_t ngx_http_totp_page_status_headers(ngx_http_request_t *r,
@@ -106,6 +110,8 @@ ngx_http_totp_page_send(ngx_http_request_t *r, ngx_http_totp_answer_t *a,
         a->retry_after = NGX_HTTP_TOTP_PAGE_RETRY;
     }
 
+    ngx_http_totp_page_lang(r, a);
+
     return ngx_http_totp_page_answer(r, a, NULL, cookie);
 }
 
@@ -117,6 +123,8 @@ ngx_http_totp_page_redirect(ngx_http_request_t *r, ngx_http_totp_answer_t *a,
     if (location->len == 0) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_http_totp_page_lang(r, a);
 
     if (a->json) {
         return ngx_http_totp_page_answer(r, a, location, cookie);
@@ -295,11 +303,65 @@ ngx_http_totp_page_headers(ngx_http_request_t *r, ngx_http_totp_answer_t *a,
         return NGX_ERROR;
     }
 
-    if (cookie->len) {
-        return ngx_http_totp_page_header(r, "Set-Cookie", cookie);
+    if (cookie->len
+        && ngx_http_totp_page_header(r, "Set-Cookie", cookie) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_http_totp_page_lang_headers(r, a);
+}
+
+
+static void
+ngx_http_totp_page_lang(ngx_http_request_t *r, ngx_http_totp_answer_t *a)
+{
+    ngx_http_totp_langs_t  *langs;
+
+    langs = a->conf->theme->langs;
+
+    a->lang = ngx_http_totp_lang_choose(r, langs, &a->lang_asked,
+                                        &a->lang_cookie);
+
+    if (ngx_http_totp_lang_find(langs, &a->lang_asked) == NULL) {
+        a->lang_keep = 0;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_totp_page_lang_headers(ngx_http_request_t *r,
+    ngx_http_totp_answer_t *a)
+{
+    u_char     *p;
+    ngx_str_t   tag, value;
+
+    tag = ngx_http_totp_lang_tag(a->lang);
+
+    if (ngx_http_totp_page_header(r, "Content-Language", &tag) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!a->lang_keep) {
+        return NGX_OK;
+    }
+
+    value.len = a->conf->lang_cookie.len + 1 + tag.len
+                + sizeof("; Max-Age=31536000") - 1 + a->conf->cookie_attrs.len;
+
+    p = ngx_pnalloc(r->pool, value.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.data = p;
+
+    /* a year: of a browser, not of a user, and worth nothing to anybody else */
+
+    (void) ngx_sprintf(p, "%V=%V; Max-Age=31536000%V", &a->conf->lang_cookie,
+                       &tag, &a->conf->cookie_attrs);
+
+    return ngx_http_totp_page_header(r, "Set-Cookie", &value);
 }
 
 

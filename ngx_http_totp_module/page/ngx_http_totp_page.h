@@ -29,6 +29,11 @@ typedef struct {
     ngx_int_t                  attempts_left;   /* -1: unknown */
     time_t                     drift;       /* seconds, > 0: ahead; 0: none */
     ngx_str_t                  username;    /* as typed, on login */
+
+    ngx_str_t                  lang_asked;  /* tags, or empty: in the address */
+    ngx_str_t                  lang_cookie; /* in the cookie */
+    const totp_i18n_t         *lang;        /* what it is answered in: set by
+                                               those who send it */
     ngx_uint_t                 allow_post;  /* for bad_method's Allow */
 
     unsigned                   expired:1;   /* login: a session has ended */
@@ -39,6 +44,7 @@ typedef struct {
     unsigned                   setup_required:1;
     unsigned                   required:1;
     unsigned                   resend:1;    /* error: a form or frame */
+    unsigned                   lang_keep:1; /* remember lang_asked */
 
     /* what the store said: setup, backup-codes, settings; or NULL */
     ngx_http_totp_reply_t     *reply;

@@ -11,8 +11,6 @@
 
 
 static void *ngx_http_totp_theme_alloc(void *data, size_t size);
-static ngx_int_t ngx_http_totp_theme_lang(ngx_conf_t *cf,
-    ngx_http_totp_theme_t *theme);
 static ngx_int_t ngx_http_totp_theme_page(ngx_conf_t *cf,
     ngx_http_totp_theme_t *theme, ngx_http_totp_page_id_t page);
 static ngx_int_t ngx_http_totp_theme_asset(ngx_conf_t *cf,
@@ -60,11 +58,22 @@ static const totp_template_name_t  ngx_http_totp_event_names[] = {
 };
 
 
+static const totp_template_name_t  ngx_http_totp_language_names[] = {
+    ngx_http_totp_text("tag"),
+    ngx_http_totp_text("name"),
+    ngx_http_totp_text("uri"),
+    ngx_http_totp_flag("current"),
+    { NULL, TOTP_MODEL_TEXT, NULL }
+};
+
+
 static const totp_template_name_t  ngx_http_totp_names[] = {
     ngx_http_totp_text("page"),
     ngx_http_totp_text("title"),
     ngx_http_totp_text("lang"),
     ngx_http_totp_text("dir"),
+    ngx_http_totp_text("lang_name"),
+    { "languages", TOTP_MODEL_LIST, ngx_http_totp_language_names },
     ngx_http_totp_text("issuer"),
     ngx_http_totp_text("logo"),
     ngx_http_totp_text("stylesheet"),
@@ -173,7 +182,11 @@ ngx_http_totp_theme(ngx_conf_t *cf, ngx_array_t *themes, ngx_str_t *pages,
     theme->logo = *logo;
     theme->stylesheet = *stylesheet;
 
-    if (ngx_http_totp_theme_lang(cf, theme) != NGX_OK) {
+    /* i is how many there were */
+
+    theme->langs = i ? (*(ngx_http_totp_theme_t **) themes->elts)->langs
+                     : ngx_http_totp_langs(cf);
+    if (theme->langs == NULL) {
         return NULL;
     }
 
@@ -233,35 +246,6 @@ ngx_http_totp_theme_alloc(void *data, size_t size)
 }
 
 
-static ngx_int_t
-ngx_http_totp_theme_lang(ngx_conf_t *cf, ngx_http_totp_theme_t *theme)
-{
-    unsigned            line;
-    const char         *err;
-    totp_str_t          file;
-    totp_i18n_entry_t  *entries;
-
-    file = totp_embedded_find("lang/en.lang")->data;
-
-    theme->lang = ngx_pcalloc(cf->pool, sizeof(totp_i18n_t));
-    entries = ngx_palloc(cf->pool, (totp_i18n_count(file) + 1)
-                                   * sizeof(totp_i18n_entry_t));
-    if (theme->lang == NULL || entries == NULL) {
-        return NGX_ERROR;
-    }
-
-    err = totp_i18n_parse(theme->lang, totp_str("en", 2), file, entries,
-                          &line);
-    if (err) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s in lang/en.lang:%ui", err,
-                           (ngx_uint_t) line);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
 /* The operator's file where there is one, else the built-in page. */
 
 static ngx_int_t
@@ -310,7 +294,7 @@ ngx_http_totp_theme_page(ngx_conf_t *cf, ngx_http_totp_theme_t *theme,
     mem.data = cf->pool;
 
     theme->templates[page] = totp_template_parse(source, ngx_http_totp_names,
-                                                 theme->lang, &mem, &err);
+                                                 theme->langs->langs[0], &mem, &err);
 
     if (theme->templates[page] == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s in %V:%ui", err.text,

@@ -9,6 +9,7 @@
 
 #include "totp_template.h"
 #include "ngx_http_totp_settings.h"
+#include "ngx_http_totp_lang.h"
 
 
 typedef enum {
@@ -43,7 +44,7 @@ struct ngx_http_totp_theme_s {
     ngx_str_t              logo;
     ngx_str_t              stylesheet;
 
-    totp_i18n_t           *lang;
+    ngx_http_totp_langs_t *langs;   /* all themes have the same */
     totp_template_t       *templates[NGX_HTTP_TOTP_PAGES];
     ngx_http_totp_asset_t  assets[NGX_HTTP_TOTP_ASSETS];
 };

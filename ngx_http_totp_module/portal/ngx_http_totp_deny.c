@@ -28,7 +28,8 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_totp_deny_answer(ngx_http_request_t *r,
-    ngx_http_totp_loc_conf_t *conf, ngx_http_totp_word_t word);
+    ngx_http_totp_ctx_t *ctx, ngx_http_totp_loc_conf_t *conf,
+    ngx_http_totp_word_t word);
 static ngx_http_totp_deny_kind_t ngx_http_totp_deny_kind(
     ngx_http_request_t *r);
 static void ngx_http_totp_deny_look(ngx_http_request_t *r,
@@ -77,14 +78,15 @@ ngx_http_totp_deny(ngx_http_request_t *r, ngx_http_totp_ctx_t *ctx,
      * access is granted.
      */
 
-    ngx_http_finalize_request(r, ngx_http_totp_deny_answer(r, conf, word));
+    ngx_http_finalize_request(r, ngx_http_totp_deny_answer(r, ctx, conf,
+                                                           word));
 
     return NGX_DONE;
 }
 
 
 static ngx_int_t
-ngx_http_totp_deny_answer(ngx_http_request_t *r,
+ngx_http_totp_deny_answer(ngx_http_request_t *r, ngx_http_totp_ctx_t *ctx,
     ngx_http_totp_loc_conf_t *conf, ngx_http_totp_word_t word)
 {
     ngx_str_t                  address, cookie;
@@ -97,6 +99,7 @@ ngx_http_totp_deny_answer(ngx_http_request_t *r,
 
     kind = ngx_http_totp_deny_kind(r);
 
+    a.lang_cookie = ngx_http_totp_session_cookie_sent(ctx, &conf->lang_cookie);
     a.page = NGX_HTTP_TOTP_PAGE_ERROR;
     a.word = word;
     a.json = (kind == NGX_HTTP_TOTP_DENY_OTHER);

@@ -8,6 +8,7 @@
 #include "totp_wipe.h"
 
 
+static ngx_int_t ngx_http_totp_routes_language(ngx_http_totp_portal_t *p);
 static void ngx_http_totp_routes_cleanup(void *data);
 static void ngx_http_totp_routes_submit(ngx_http_totp_portal_t *p);
 static ngx_uint_t ngx_http_totp_routes_stage(ngx_http_totp_portal_t *p);
@@ -124,6 +125,11 @@ ngx_http_totp_portal_handler(ngx_http_request_t *r)
     p->answer.json = ngx_http_totp_page_wants_json(r);
     p->answer.page = NGX_HTTP_TOTP_PAGE_ERROR;
 
+    if (ngx_http_totp_routes_language(p) != NGX_OK) {
+        ngx_http_totp_portal_finish(p, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NGX_DONE;
+    }
+
     if (!ngx_http_totp_zone_ready(mcf->zone)) {
         /* which sessions are revoked is not known yet */
         ngx_http_totp_portal_fail(p, NGX_HTTP_TOTP_UNAVAILABLE);
@@ -196,6 +202,47 @@ ngx_http_totp_portal_handler(ngx_http_request_t *r)
     ngx_http_totp_body_read(p, ngx_http_totp_routes_submit);
 
     return NGX_DONE;
+}
+
+
+/*
+ * The language asked for by ?lang=TAG is remembered, but not for another site
+ * that had the address called.
+ */
+
+static ngx_int_t
+ngx_http_totp_routes_language(ngx_http_totp_portal_t *p)
+{
+    int        n;
+    u_char    *tag;
+    ngx_str_t  args;
+
+    args = p->request->args;
+
+    p->answer.lang_cookie = ngx_http_totp_session_cookie_sent(p->ctx,
+                                                      &p->conf->lang_cookie);
+
+    if (args.len == 0
+        || !(p->request->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)))
+    {
+        return NGX_OK;
+    }
+
+    tag = ngx_pnalloc(p->request->pool, NGX_HTTP_TOTP_LANG_MAX);
+    if (tag == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = totp_uri_arg(tag, NGX_HTTP_TOTP_LANG_MAX, ngx_http_totp_str(&args),
+                     totp_str("lang", 4));
+
+    if (n > 0) {
+        p->answer.lang_asked.len = n;
+        p->answer.lang_asked.data = tag;
+        p->answer.lang_keep = ngx_http_totp_body_same_site(p->request);
+    }
+
+    return NGX_OK;
 }
 
 

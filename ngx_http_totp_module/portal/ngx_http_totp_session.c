@@ -97,6 +97,26 @@ ngx_http_totp_ctx_cleanup(void *data)
 }
 
 
+ngx_str_t
+ngx_http_totp_session_cookie_sent(ngx_http_totp_ctx_t *ctx,
+    const ngx_str_t *name)
+{
+    ngx_uint_t               i;
+    ngx_http_totp_cookie_t  *cookie;
+
+    cookie = ctx->cookies.elts;
+
+    for (i = 0; i < ctx->cookies.nelts; i++) {
+        if (totp_str_eq(cookie[i].name, ngx_http_totp_str(name))) {
+            return (ngx_str_t) { cookie[i].value.len,
+                                 (u_char *) cookie[i].value.data };
+        }
+    }
+
+    return (ngx_str_t) ngx_null_string;
+}
+
+
 ngx_http_totp_word_t
 ngx_http_totp_session_find(ngx_http_request_t *r, ngx_http_totp_ctx_t *ctx,
     ngx_http_totp_loc_conf_t *conf)

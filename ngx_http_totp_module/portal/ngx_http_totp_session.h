@@ -64,6 +64,13 @@ ngx_http_totp_ctx_t *ngx_http_totp_ctx_find(ngx_http_request_t *r);
 ngx_http_totp_word_t ngx_http_totp_session_find(ngx_http_request_t *r,
     ngx_http_totp_ctx_t *ctx, ngx_http_totp_loc_conf_t *conf);
 
+/*
+ * The first of our cookies of this name that the request came with; of length
+ * 0 where there is none.
+ */
+ngx_str_t ngx_http_totp_session_cookie_sent(ngx_http_totp_ctx_t *ctx,
+    const ngx_str_t *name);
+
 /* A fresh random id; NGX_ERROR: no randomness, then answer "unavailable". */
 ngx_int_t ngx_http_totp_session_id(uint8_t sid[TOTP_SID_LEN]);
 

@@ -129,7 +129,8 @@ sub learn {
             delete $self->{jar}{ $c->{name} };
         } else {
             $self->{jar}{ $c->{name} } = $c->{value};
-            secret_add(cookie => $c->{value}) if $c->{name} =~ /totp/;
+            secret_add(cookie => $c->{value})
+                if $c->{name} =~ /totp/ && $c->{name} !~ /_lang\z/;
         }
     }
 
