@@ -49,6 +49,8 @@ spew("$dir/redis.password", "$secret\n", 0600);
 spew("$dir/redis.pw", "$secret\n", 0600);
 spew("$dir/$_.htpasswd", slurp("$dir/htpasswd"), 0640) for qw(staff customers);
 
+is(system('cp', '-r', "$top/conf/theme", "$dir/theme"), 0, 'the theme');
+
 my @examples = glob "$top/conf/examples/*.conf";
 cmp_ok(scalar @examples, '>=', 5, 'there are examples');
 
