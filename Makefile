@@ -120,6 +120,13 @@ fuzz: ## fuzz the parsers; SECONDS of each
 	@sh t/lib/install.sh build fuzz
 	@$(submake) -C t/fuzz $(filter SECONDS=%,$(MAKEOVERRIDES))
 
+.PHONY: screenshots
+screenshots: ## a picture of every page and state, into build/screenshots
+	@sh t/lib/install.sh build test
+	@sh t/lib/install.sh --npm
+	@$(MAKE) all
+	@node t/browser/lib/screenshots.mjs $(BUILD)/screenshots $(ONLY)
+
 .PHONY: lint
 lint: $(configured) ## gcc, clang and cppcheck over the sources; layers; scripts
 	@perl t/lib/lint.pl --objs $(objs) --nginx $(NGX_SRC) -- $(warnings)

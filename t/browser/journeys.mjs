@@ -1,5 +1,6 @@
 // The ten journeys of PRODUCT.md in Chromium, each on a phone's width and on a
-// desk's, each with script and without.
+// desk's, each with script and without, in a language that is read from left to
+// right and in one that is read from right to left.
 //
 //     node t/browser/journeys.mjs [PATTERN]     all, or those whose name matches
 
@@ -9,9 +10,9 @@ import { run, test } from './lib/tap.mjs';
 import { Visitor, launch } from './lib/visitor.mjs';
 
 const variants = [
-	{ js: true, width: 390, dark: false },
-	{ js: true, width: 1280, dark: true },
-	{ js: false, width: 390, dark: true },
+	{ js: true, width: 390, dark: false, lang: 'de' },
+	{ js: true, width: 1280, dark: true, lang: 'ar' },
+	{ js: false, width: 390, dark: true, lang: 'ar' },
 	{ js: false, width: 1280, dark: false },
 ];
 
@@ -24,7 +25,7 @@ let rig, browser;
 
 function journey(name, fn, options = {}) {
 	for (const how of variants) {
-		const full = `${name}, ${how.width} px, script ${how.js ? 'on' : 'off'}`;
+		const full = `${name}, ${how.width} px, script ${how.js ? 'on' : 'off'}, ${how.lang || 'en'}`;
 		const user = `u${users.length}`;
 
 		if (only && !only.test(full)) continue;
@@ -126,7 +127,7 @@ journey('1 enable', async (t, v, user) => {
 	t.is(v.status, 401, 'status');
 	t.is(await v.visible('#totp-error[role=alert]'), 1, 'says what is wrong');
 	t.is(await v.page.getAttribute('#totp-code', 'aria-invalid'), 'true', 'at the field');
-	t.ok((await v.page.title()).startsWith('Error'), 'and in the title', await v.page.title());
+	t.ok(/^[^–]*:/.test(await v.page.title()), 'and in the title', await v.page.title());
 	t.is(await v.otpauth(), link, 'the same picture stays');
 	t.ok(!rig.fields(user).includes('secret'), 'nothing is enabled');
 	await v.go('/2fa/setup');
@@ -754,6 +755,92 @@ journey('pages that say no', async (t, v, user) => {
 	t.is(await v.visible('[role=alert]'), 1, 'says so');
 	await v.password(user);
 	await v.at('setup', 'and then it works');
+});
+
+
+// Every language on every page, in a window of 320 pixels: nothing sticks out,
+// and no text is missing.
+
+const tags = ['ar', 'de', 'en', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'zh-Hans'];
+
+if (!only || only.test('languages')) {
+	users.push('every');
+	test('languages, 320 px', async (t) => {
+		const v = await Visitor.open(browser, { js: true, width: 320, dark: false }, t, rig);
+
+		await v.go('/2fa/login');
+		const { phone } = await v.enable('every');
+		await v.go('/2fa/settings');
+
+		const w = await v.other();
+
+		await w.go('/2fa/login');
+		await w.password('every');
+		await w.code(phone.wrong());
+
+		const pages = [[v, 'settings'], [v, 'setup'], [v, 'backup-codes'], [v, 'disable'], [v, 'logout'],
+			[v, 'code'], [w, 'code'], [await v.other(), 'login']];
+
+		for (const [who, name] of pages) {
+			for (const tag of tags) {
+				await who.page.goto(`${rig.origin}/2fa/${name}?lang=${tag}`);
+				await who.page.evaluate(() => document.querySelectorAll('details').forEach((d) => { d.open = true }));
+
+				const seen = await who.page.evaluate(() => ({
+					page: document.body.className,
+					lang: document.documentElement.lang,
+					wide: document.documentElement.scrollWidth - window.innerWidth,
+					out: [...document.querySelectorAll('main *, footer *, header *')]
+						.filter((e) => e.checkVisibility() && !e.closest('svg') && e.scrollWidth > e.clientWidth + 1
+							&& e.clientWidth && !/^(INPUT|CODE|BDI|SPAN|STRONG|A|TIME)$/.test(e.tagName))
+						.map((e) => e.outerHTML.slice(0, 100)),
+					bare: document.body.innerText.match(/\{\w*\}|\bt\.\w+/g),
+				}));
+
+				t.is(seen.page, `page-${name}`, `${tag}: ${name}`);
+				t.is(seen.lang, tag, `${name}: in ${tag}`);
+				t.ok(seen.wide <= 0 && !seen.out.length, `${tag} ${name}: nothing sticks out`, `${seen.wide} ${seen.out.join(' | ')}`);
+				t.is(seen.bare, null, `${tag} ${name}: no placeholder is left`);
+			}
+		}
+		await v.close();
+	});
+}
+
+
+journey('a language by its link', async (t, v, user) => {
+	await v.go('/wiki?page=3');
+	await v.at('login');
+	await v.page.click('.languages summary');
+	const went = v.page.waitForURL(/lang=fr/);
+	await v.page.click('.languages a[lang=fr]');
+	await went;
+	t.is(await v.page.getAttribute('html', 'lang'), 'fr', 'French');
+	t.is(await v.page.inputValue('[name=next]'), '/wiki?page=3', 'what was asked for is kept');
+	v.how = { ...v.how, lang: 'fr' };
+	await v.look();
+	await v.password(user);
+	await v.at('setup');
+	t.is(await v.page.getAttribute('html', 'lang'), 'fr', 'remembered');
+
+	const cookie = (await v.context.cookies()).find((c) => c.name == '__Host-totp_lang');
+
+	t.ok(cookie && cookie.value == 'fr' && cookie.expires > Date.now() / 1000 + 3e7, 'by a cookie that lasts', JSON.stringify(cookie));
+});
+
+
+// Colours of the system's choosing: what is told by colour is told by more.
+
+journey('forced colours', async (t, v, user) => {
+	await v.page.emulateMedia({ forcedColors: 'active', reducedMotion: 'reduce' });
+	await v.go('/');
+	await v.password(user, 'wrong');
+	await v.at('login');
+	t.ok(await v.page.evaluate(() => parseFloat(getComputedStyle(document.querySelector('.bad')).borderTopWidth)) >= 2, 'errors have a border');
+	await v.password(user);
+	await v.at('setup');
+	t.is(await v.scan(), await v.otpauth(), 'the picture can be scanned');
+	t.is(await v.page.evaluate(() => getComputedStyle(document.querySelector('button.main')).transitionDuration), '0s', 'nothing moves');
 });
 
 

@@ -81,8 +81,10 @@ export class Rig {
 
 		this.port = await freePort();
 		this.shortPort = await freePort();
+		this.themedPort = await freePort();
 		this.origin = `https://localhost:${this.port}`;
 		this.short = `https://localhost:${this.shortPort}`;
+		this.themed = `https://localhost:${this.themedPort}`;
 		file('nginx.conf', this.conf());
 		this.nginxPid = this.spawn('stderr.log', process.env.TOTP_NGINX || 'nginx',
 			['-p', this.dir, '-c', path.join(this.dir, 'nginx.conf'), '-e', path.join(this.dir, 'error.log'), '-g', 'daemon off;']);
@@ -115,6 +117,7 @@ ${lines}
         }
     }
 `;
+		const theme = path.join(top, 'conf/theme');
 		const module = path.resolve(top, process.env.TOTP_MODULE || 'build/ngx_http_totp_module.so');
 
 		return `
@@ -146,6 +149,10 @@ http {
 ${gate(this.port, '')}
 ${gate(this.shortPort, `        totp_fresh                 4s;
         totp_backup_codes_display  6s;
+`)}
+${gate(this.themedPort, `        totp_pages       ${theme}/pages;
+        totp_logo        ${theme}/logo.svg;
+        totp_stylesheet  ${theme}/style.css;
 `)}
 }
 `;

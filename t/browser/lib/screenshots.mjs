@@ -1,6 +1,9 @@
-// Saves a picture of every page, light and dark, on a phone and on a desk:
+// Saves a picture of every page in every state, light and dark, on a phone and on
+// a desk, in German and in Arabic, and of the example of a house style:
 //
-//     node t/browser/lib/screenshots.mjs DIR
+//     node t/browser/lib/screenshots.mjs DIR [PATTERN]
+//
+// PATTERN chooses among the looks, "390-light-en" and the like.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -17,20 +20,32 @@ if (!dir) {
 }
 fs.mkdirSync(dir, { recursive: true });
 
-const looks = [390, 1280].flatMap((width) => [false, true].map((dark) => ({ js: true, width, dark })));
+const only = process.argv[3] && new RegExp(process.argv[3]);
+const looks = [
+	{ width: 390 }, { width: 390, dark: true }, { width: 1280 }, { width: 1280, dark: true },
+	{ width: 390, lang: 'de' }, { width: 390, lang: 'ar', dark: true }, { width: 1280, lang: 'ar' },
+	{ width: 1280, lang: 'ja' }, { width: 1280, themed: true }, { width: 390, themed: true, dark: true },
+].map((look) => ({ js: true, dark: false, lang: 'en', ...look }))
+	.filter((look) => !only || only.test(name(look)));
+
+function name(look) {
+	return `${look.width}-${look.dark ? 'dark' : 'light'}-${look.themed ? 'themed' : look.lang}`;
+}
 const rig = await Rig.start(looks.map((_, i) => `alice${i || ''}`));
 const browser = await launch();
 
 
 async function walk(how, user) {
 	const t = new Checks();
-	const v = await Visitor.open(browser, how, t, rig);
-	const shot = (name, w = v) => w.page.screenshot({
-		path: path.join(dir, `${name}-${how.width}-${how.dark ? 'dark' : 'light'}.png`), fullPage: true,
+	const v = await Visitor.open(browser, how, t, rig, how.themed ? rig.themed : rig.origin);
+	const shot = (state, w = v) => w.page.screenshot({
+		path: path.join(dir, `${state}-${name(how)}.png`), fullPage: true,
 	});
 
 	await v.go('/');
 	await shot('login');
+	await v.page.click('.languages summary');
+	await shot('login-languages');
 	await v.password(user, 'wrong');
 	await shot('login-wrong');
 	await v.go('/2fa/settings');
@@ -100,7 +115,7 @@ async function walk(how, user) {
 	await v.leads(() => v.page.click('text=Save'));
 	await shot('error-send-again');
 
-	for (const text of t.failed) console.error(`${how.width} ${how.dark ? 'dark' : 'light'}: ${text}`);
+	for (const text of t.failed) console.error(`${name(how)}: ${text}`);
 	await v.context.close();
 }
 

@@ -23,7 +23,7 @@ export function launch() {
 
 
 export class Visitor {
-	// how: js, width, dark;  t: what to check with;  rig
+	// how: js, width, dark, lang;  t: what to check with;  rig
 	static async open(browser, how, t, rig, origin = rig.origin) {
 		const v = Object.assign(new Visitor(), { browser, how, t, rig, origin, looked: new Set(), noises: [] });
 
@@ -33,7 +33,7 @@ export class Visitor {
 			isMobile: how.width < 700,
 			hasTouch: how.width < 700,
 			colorScheme: how.dark ? 'dark' : 'light',
-			locale: 'en-GB',
+			locale: how.lang || 'en-GB',
 		});
 		v.context.setDefaultTimeout(15000);
 		v.page = await v.tab();
@@ -162,11 +162,15 @@ export class Visitor {
 			wide: document.documentElement.scrollWidth - window.innerWidth,
 			h1: document.querySelectorAll('h1').length,
 			title: document.title,
+			lang: document.documentElement.lang,
+			dir: document.documentElement.dir,
 			small: [...document.querySelectorAll('button, .button, summary, input:not([type=hidden])')]
 				.filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 24).map((e) => e.outerHTML.slice(0, 80)),
 		}));
 
 		this.t.ok(seen.wide <= 0, `${name}: nothing to scroll sideways`, seen.wide);
+		this.t.is(seen.lang, this.how.lang || 'en', `${name}: in the visitor's language`);
+		this.t.is(seen.dir, this.how.lang == 'ar' ? 'rtl' : 'ltr', `${name}: in its direction`);
 		this.t.is(seen.h1, 1, `${name}: one h1`);
 		this.t.ok(/\S/.test(seen.title), `${name}: has a title`);
 		this.t.is(seen.small.join(), '', `${name}: nothing too small to hit`);
@@ -178,6 +182,16 @@ export class Visitor {
 		if (!this.how.js) await this.script(page, false);
 
 		this.t.is(found.join('\n'), '', `${name}: axe-core finds nothing`);
+
+		// WCAG 1.4.4 and 1.4.10: a desk's window at 200 %, a narrow one at 400 %
+		const size = page.viewportSize();
+
+		for (const width of size.width > 700 ? [size.width / 2, 320] : [320]) {
+			await page.setViewportSize({ width, height: size.height });
+			const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+			this.t.ok(over <= 0, `${name}: nothing to scroll sideways at ${width} pixels`, over);
+		}
+		await page.setViewportSize(size);
 	}
 
 
