@@ -1,0 +1,175 @@
+package Trial;
+
+# Builds a mutant, and tries the tests on it.
+
+use strict;
+use warnings;
+
+use File::Basename qw(basename);
+use File::Path qw(make_path);
+
+# Tests for what is not pure, the likeliest to notice first.
+
+my %tests = (
+    'ngx_http_totp_gate.c'    => [qw(10-gate 12-vars 41-redis-down 44-hostile)],
+    'ngx_http_totp_session.c' => [qw(14-forged 34-logout 12-vars 40-two-nodes 44-hostile)],
+    'accept.lua'          => [qw(31-code 32-backup 38-journeys)],
+    'attempt.lua'         => [qw(31-code 35-limits 38-journeys 34-logout)],
+    'burn.lua'            => [qw(31-code 33-settings)],
+    'codes.lua'           => [qw(32-backup 38-journeys)],
+    'common.lua'          => [qw(31-code 37-store 32-backup)],
+    'disable.lua'         => [qw(33-settings 38-journeys)],
+    'enable.lua'          => [qw(30-enable 33-settings 38-journeys)],
+    'hello.lua'           => [qw(37-store 41-redis-down)],
+    'logout.lua'          => [qw(34-logout 40-two-nodes 44-hostile)],
+    'pending.lua'         => [qw(30-enable 33-settings)],
+    'refund.lua'          => [qw(51-password-limits 44-hostile)],
+    'renew.lua'           => [qw(32-backup 38-journeys)],
+    'reserve.lua'         => [qw(51-password-limits 35-limits)],
+    'reserve_address.lua' => [qw(51-password-limits 44-hostile)],
+    'settings.lua'        => [qw(33-settings 30-enable)],
+    'signin.lua'          => [qw(20-login 33-settings 51-password-limits)],
+);
+
+
+sub new {
+    my ($class, $top) = @_;
+
+    my $self = bless { top => $top, dir => "$top/build/mutate" }, $class;
+
+    make_path("$self->{dir}/o", "$self->{dir}/t");
+
+    return $self;
+}
+
+
+# Everything as it is: built, and good.
+
+sub check {
+    my ($self) = @_;
+    my $d = $self->{dir};
+
+    $self->{cc} = 'cc -std=gnu11 -w -O1 -fPIC -Ingx_http_totp_module/pure';
+    $self->{libs} = '-lhiredis -lqrencode -lcrypto -lcrypt';
+
+    for (glob "$self->{top}/ngx_http_totp_module/pure/*.c") {
+        my $o = basename($_, '.c');
+        sh("$self->{cc} -c -o $d/o/$o.o $_") == 0 or return 0;
+    }
+
+    sh("cc -shared -o $d/libpure.so $d/o/*.o $self->{libs}") == 0 or return 0;
+
+    for (glob "$self->{top}/t/unit/test_*.c") {
+        my $t = basename($_, '.c');
+        sh("$self->{cc} -It/unit -o $d/t/$t $_ -L$d -lpure -lcmocka"
+           . " $self->{libs} -Wl,-rpath,$d") == 0 or return 0;
+        $self->unit($t) == 0 or return 0;
+    }
+
+    # a tree of its own for what is not pure: nothing of ours is touched
+    sh("rm -rf $d/tree && mkdir $d/tree && cp -r config Makefile t conf"
+       . " ngx_http_totp_module $d/tree/ && make -C $d/tree > /dev/null") == 0
+        or return 0;
+
+    return 1;
+}
+
+
+# What killed it: a word, or undef.
+
+sub run {
+    my ($self, $m) = @_;
+
+    return $m->file =~ m{/pure/} ? $self->run_pure($m) : $self->run_server($m);
+}
+
+
+sub run_pure {
+    my ($self, $m) = @_;
+    my $d = $self->{dir};
+    my $name = basename($m->file, '.c');
+
+    spew("$d/m.c", $m->text);
+    return 'compiler'
+        if sh("$self->{cc} -c -o $d/m.o $d/m.c 2> /dev/null");
+
+    my @others = grep { basename($_) ne "$name.o" } glob "$d/o/*.o";
+    my $keep = "$d/libpure.good.so";
+
+    rename "$d/libpure.so", $keep or die "$keep: $!";
+
+    my $by = sh("cc -shared -o $d/libpure.so $d/m.o @others $self->{libs}")
+        ? 'linker' : undef;
+
+    # its own test first
+    my @t = map { basename($_) } glob "$d/t/test_*";
+    (my $own = $name) =~ s/\Atotp_/test_/;
+
+    for (sort { ($b eq $own) <=> ($a eq $own) || $a cmp $b } @t) {
+        last if $by;
+        $by = $_ if $self->unit($_);
+    }
+
+    rename $keep, "$d/libpure.so" or die "$keep: $!";
+
+    return $by;
+}
+
+
+sub unit {
+    my ($self, $t) = @_;
+
+    return sh("timeout 10 $self->{dir}/t/$t > /dev/null 2>&1");
+}
+
+
+sub run_server {
+    my ($self, $m) = @_;
+    my $tree = "$self->{dir}/tree";
+    my $file = "$tree/" . $m->file;
+    my $by;
+
+    spew($file, $m->text);
+
+    if (sh("make -C $tree CFLAGS=-w > /dev/null 2>&1")) {
+        $by = 'compiler';
+
+    } else {
+        for my $t (@{ $tests{ basename($m->file) } || [] }) {
+            my ($path) = glob "$tree/t/$t.t";
+            die "no test $t" unless $path;
+            $by = $t if sh("cd $tree && timeout 120 prove -Q -It/lib $path"
+                           . ' > /dev/null 2>&1');
+            last if $by;
+        }
+    }
+
+    spew($file, slurp($m->file));
+
+    return $by;
+}
+
+
+sub sh { return system '/bin/sh', '-c', $_[0] }
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $fh, '<', $path or die "$path: $!";
+    local $/;
+
+    return scalar <$fh>;
+}
+
+sub spew {
+    my ($path, $text) = @_;
+
+    open my $fh, '>', $path or die "$path: $!";
+    print $fh $text;
+    close $fh or die "$path: $!";
+
+    return;
+}
+
+
+1;

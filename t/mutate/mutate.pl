@@ -1,0 +1,111 @@
+#!/usr/bin/env perl
+# Mutation: does a test notice when the code is wrong?
+#
+#     perl t/mutate/mutate.pl [--minutes N] [--seed N] [--only PATTERN] [--list]
+#
+# One at a time, each comparison of the pure layer, the gate, the session and the
+# scripts of the store is turned round, each "and" becomes an "or", and each
+# early return is left out.  A mutant of the pure layer runs against the unit
+# tests, the others against the short tests of t/ that concern them.  It is
+# killed when a test fails or hangs, or when it does not compile.
+#
+# Survivors that make no difference, and why, are in t/mutate/explained; any
+# other makes this fail.  --minutes bounds the run: the order is shuffled by the
+# seed, so that several short runs see different mutants.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(basename dirname);
+use File::Path qw(make_path);
+use Getopt::Long qw(GetOptions);
+use List::Util qw(shuffle);
+
+use lib dirname(abs_path(__FILE__));
+use Mutant;
+use Trial;
+
+my ($minutes, $seed, $only, $list) = (60, time, '', 0);
+GetOptions('minutes=f' => \$minutes, 'seed=i' => \$seed, 'only=s' => \$only,
+           'list' => \$list) or exit 2;
+
+my $top = abs_path(dirname(abs_path(__FILE__)) . '/../..');
+chdir $top or die "$top: $!";
+$| = 1;
+
+my $src = 'ngx_http_totp_module';
+my @files = grep { !/$only/ ? 0 : 1 }
+            (glob("$src/pure/*.c"),
+             map({ "$src/portal/ngx_http_totp_$_.c" } qw(gate session)),
+             glob("$src/store/lua/*.lua"));
+
+my %explained = explained("$top/t/mutate/explained");
+my @mutants = map { Mutant->all_of($_) } @files;
+
+if ($list) {
+    print $_->title, "\n" for @mutants;
+    printf "# %d mutants in %d files\n", scalar @mutants, scalar @files;
+    exit;
+}
+
+print "# seed $seed, ", scalar @mutants, " mutants in ", scalar @files, " files\n";
+srand $seed;
+
+my $end = time + 60 * $minutes;
+my $trial = Trial->new($top);
+my (%made, %killed, @survivors, %used);
+
+$trial->check or die "# the tests fail without any mutant\n";
+
+for my $m (shuffle @mutants) {
+    last if time >= $end;
+
+    my $by = $trial->run($m);
+
+    $made{ $m->file }++;
+
+    if ($by) {
+        $killed{ $m->file }++;
+
+    } elsif (defined(my $why = $explained{ $m->key })) {
+        $used{ $m->key } = 1;
+        print "explained: ", $m->title, " ($why)\n";
+
+    } else {
+        push @survivors, $m;
+        print "survived: ", $m->title, "\n";
+    }
+}
+
+my ($made, $killed) = (0, 0);
+
+printf "# %-50s %6s %6s\n", 'file', 'made', 'killed';
+for (sort keys %made) {
+    printf "# %-50s %6d %6d\n", $_, $made{$_}, $killed{$_} || 0;
+    $made += $made{$_};
+    $killed += $killed{$_} || 0;
+}
+printf "# %d of %d mutants made, %d killed, %d explained, %d survived\n", $made,
+    scalar @mutants, $killed, scalar keys %used, scalar @survivors;
+
+exit(@survivors ? 1 : 0);
+
+
+# Lines "FILE | LINE OF CODE | CHANGE | REASON", as a mutant's key says.
+
+sub explained {
+    my ($path) = @_;
+    my %e;
+
+    open my $fh, '<', $path or die "$path: $!";
+    while (<$fh>) {
+        chomp;
+        next if /\A\s*(?:#|\z)/;
+        my @part = split /\s+\|\s+/;
+        die "$path:$.: not four parts\n" unless @part == 4;
+        $e{ join ' | ', @part[0 .. 2] } = $part[3];
+    }
+
+    return %e;
+}
