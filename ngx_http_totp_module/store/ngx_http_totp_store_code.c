@@ -161,8 +161,10 @@ ngx_http_totp_store_burn(ngx_http_totp_who_t *who,
     uint64_t              oldest;
     ngx_http_totp_args_t  a;
 
+    /* another location may accept more steps, but no more than these */
+
     oldest = totp_otp_step(&attempt->secret->params, attempt->now)
-             - who->conf->skew;
+             - TOTP_DRIFT_STEPS;
 
     ngx_http_totp_args_init(&a, who);
     ngx_http_totp_args_key(&a, "user", NULL);
