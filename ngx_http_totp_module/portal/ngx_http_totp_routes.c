@@ -268,7 +268,7 @@ ngx_http_totp_routes_cleanup(void *data)
 static void
 ngx_http_totp_routes_submit(ngx_http_totp_portal_t *p)
 {
-    ngx_uint_t          i;
+    ngx_uint_t          i, same_site;
     totp_str_t          token;
     totp_form_field_t  *next;
 
@@ -308,8 +308,9 @@ ngx_http_totp_routes_submit(ngx_http_totp_portal_t *p)
     }
 
     token = p->fields[NGX_HTTP_TOTP_FIELD_CSRF].value;
+    same_site = ngx_http_totp_body_same_site(p->request);
 
-    if (!ngx_http_totp_body_same_site(p->request)
+    if (!same_site
         || !p->ctx->genuine
         || !p->fields[NGX_HTTP_TOTP_FIELD_CSRF].found
         || totp_csrf_verify(token, &p->ctx->session,
@@ -317,9 +318,20 @@ ngx_http_totp_routes_submit(ngx_http_totp_portal_t *p)
            != 0)
     {
         if (p->route->page == NGX_HTTP_TOTP_PAGE_LOGIN) {
-            /* the form again, with a token that will be good */
             p->answer.word = NGX_HTTP_TOTP_BAD_CSRF;
-            p->route->get(p);
+
+            if (same_site) {
+                /* the form again, with a token that will be good */
+                p->route->get(p);
+                return;
+            }
+
+            /*
+             * A browser keeps a SameSite cookie back from such a form, and
+             * would let a new one take the place of it.
+             */
+
+            ngx_http_totp_portal_show(p);
             return;
         }
 
