@@ -74,12 +74,10 @@ ngx_http_totp_login_submit(ngx_http_totp_portal_t *p)
         return;
     }
 
-    p->answer.username.len = user->value.len;
-    p->answer.username.data = (u_char *) user->value.data;
-
     /* the same bytes everywhere: password file, counters, record, cookie */
     p->who.conf = p->conf;
-    p->who.user = p->answer.username;
+    p->who.user.len = user->value.len;
+    p->who.user.data = (u_char *) user->value.data;
     p->who.session = NULL;
 
     /* what could not be a password is not hashed: its cost would be its length */
@@ -90,6 +88,9 @@ ngx_http_totp_login_submit(ngx_http_totp_portal_t *p)
         ngx_http_totp_portal_fail(p, NGX_HTTP_TOTP_BAD_CREDENTIALS);
         return;
     }
+
+    /* what is shown again is UTF-8, as the page says */
+    p->answer.username = p->who.user;
 
     ngx_http_totp_portal_wait(p,
                  ngx_http_totp_store_reserve(&p->who,
