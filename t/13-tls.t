@@ -75,7 +75,7 @@ my $value = $alice->cookie('__Host-totp');
 my $thief = $t->client(port => 'realm', tls => 1);
 for my $name ('__Host-totp', '__Host-totp-ops', 'totp') {
     $thief->{jar} = { $name => $value };
-    refused($thief->get('/x'), "a session of another realm, as $name");
+    refused($thief->get('/x'), "[attack 6] a session of another realm, as $name");
 }
 
 
@@ -85,7 +85,7 @@ my $fresh = $t->client(port => 'host', tls => 1);
 $fresh->page('login');
 is_error($fresh->act('login', { username => 'alice',
         password => $t->password('alice') }, Origin => "http://$fresh->{host}"),
-    403, 'bad_csrf', 'Origin http on https');
+    403, 'bad_csrf', '[attack 44] Origin http on https');
 is($fresh->act('login', { username => 'alice',
         password => $t->password('alice') },
         Origin => "https://$fresh->{host}")->status,
@@ -121,7 +121,7 @@ like($head, qr{^HTTP/2 200}, 'HTTP/2: a session');
 unlike(($t->app->requests)[0]{raw}, qr/\Q$value/, 'HTTP/2: the cookie is taken out');
 ($head, $body) = h2("$url/x", '-H', 'cookie: a=1', '-H',
                     "cookie: __Host-totp=$value", '-H', 'cookie: b=2');
-like($head, qr{^HTTP/2 200}, 'HTTP/2: cookie crumbs');
+like($head, qr{^HTTP/2 200}, '[attack 9] HTTP/2: cookie crumbs');
 my $raw = ($t->app->requests)[1]{raw};
 unlike($raw, qr/\Q$value/, 'HTTP/2: taken out of crumbs');
 like($raw, qr/a=1/, 'HTTP/2: the first crumb stays');

@@ -119,7 +119,7 @@ for my $user ('', 'x' x 256, "a\tb", "alice\n", "a\x7f", "\xc3", "\xc1\xa1lice",
 {
     my $c = $t->client(ip => '127.0.0.4');
     is_error($c->login($user, $t->password('alice')), 401, 'bad_credentials',
-             sprintf 'the name %s', unpack 'H*', substr $user, 0, 20);
+             sprintf '[attack 26] the name %s', unpack 'H*', substr $user, 0, 20);
 }
 
 
@@ -179,7 +179,7 @@ for my $bad ('//evil.example', '/\evil.example', 'https://evil.example/',
              '/..//evil.example', '/.//evil.example')
 {
     my $r = $t->client->login('bob', undef, next => $bad);
-    is($r->json->{next}, '/', 'dropped: ' . substr($bad, 0, 30) =~ s/[^ -~]/./gr)
+    is($r->json->{next}, '/', '[attack 48] [attack 49] [attack 52] dropped: ' . substr($bad, 0, 30) =~ s/[^ -~]/./gr)
         or diag $r->body;
 }
 for my $good ('/', '/a?b=c&d=%20e', '/a?x=//b', '/a;b', '/2fa/settings',
@@ -187,7 +187,7 @@ for my $good ('/', '/a?b=c&d=%20e', '/a?x=//b', '/a;b', '/2fa/settings',
               '/?next=//x', '/a%20b', '/~x/-_.!', '/' . 'a' x 2000)
 {
     my $r = $t->client->login('bob', undef, next => $good);
-    is($r->json->{next}, $good, 'kept: ' . substr $good, 0, 30);
+    is($r->json->{next}, $good, '[attack 52] kept: ' . substr $good, 0, 30);
 }
 
 
@@ -281,7 +281,7 @@ my $new = $t->set_password(alice => 'new-word-' . random_hex(8));
 $t->htpasswd(alice => "{PLAIN}$new", carol => undef, dave => '{PLAIN}dave-word-1');
 
 ok(wait_until(sub { $carol->page('settings')->status == 401 }, 10, 0.2),
-   'a removed user is out within seconds');
+   '[attack 7] a removed user is out within seconds');
 ok(wait_until(sub { $alice->get('/x')->status == 401 }, 10, 0.2),
    'a changed password ends the sessions');
 is_error($alice->get_json('/x'), 401, 'expired', 'as expired');

@@ -54,7 +54,7 @@ for my $type ('application/json', 'text/plain', 'multipart/form-data; boundary=x
               'application/x-www-form-urlencodedx', 'application/xml', 'x')
 {
     is_error(raw_post($half, 'code', $form, 'Content-Type' => $type), 415,
-             'bad_type', "type $type");
+             'bad_type', "[attack 45] type $type");
 }
 is_error($half->request('POST', '/2fa/code', body => $form, headers => [@JSON]),
          415, 'bad_type', 'no type');
@@ -122,18 +122,18 @@ for my $case (
     ['of a session before', do { my $c = $t->client; $c->page('login'); $c->{csrf} }],
 ) {
     is_error($half->act('code', { code => $wrong, csrf => $case->[1] }), 403,
-             'bad_csrf', "token $case->[0]");
+             'bad_csrf', "[attack 43] token $case->[0]");
 }
 is_error($half->request('POST', '/2fa/code?csrf=' . uri_escape($csrf),
     form => { code => $wrong }, headers => [@JSON]), 403, 'bad_csrf',
-    'token in the query');
+    '[attack 43] token in the query');
 is_error($half->request('POST', '/2fa/code', form => { code => $wrong },
     headers => [@JSON, 'X-CSRF-Token' => $csrf]), 403, 'bad_csrf',
     'token in a header');
 is_error($half->request('POST', '/2fa/code', form => { code => $wrong, CSRF => $csrf },
     headers => [@JSON]), 403, 'bad_csrf', 'token under another name');
 is_error($t->client->act('login', { username => 'alice',
-    password => $t->password('alice') }), 403, 'bad_csrf', 'login without a cookie');
+    password => $t->password('alice') }), 403, 'bad_csrf', '[attack 45] login without a cookie');
 
 for my $page (qw(setup backup-codes disable logout)) {
     is_error($alice->act($page, { csrf => 'wrong' }), 403, 'bad_csrf', $page);
@@ -166,7 +166,7 @@ for my $case (
     ['both, one wrong', 'Sec-Fetch-Site' => 'cross-site', Origin => "http://$host"],
 ) {
     my ($name, @h) = @$case;
-    is_error($half->act('code', { code => $wrong }, @h), 403, 'bad_csrf', $name);
+    is_error($half->act('code', { code => $wrong }, @h), 403, 'bad_csrf', "[attack 44] $name");
 }
 for my $case (
     ['Sec-Fetch-Site: same-origin', 'Sec-Fetch-Site' => 'same-origin'],
@@ -188,7 +188,7 @@ for my $case (
 my $c = $t->client;
 $c->page('login');
 is_error($c->act('login', { username => 'bob', password => $t->password('bob') },
-    'Sec-Fetch-Site' => 'cross-site'), 403, 'bad_csrf', 'login from another site');
+    'Sec-Fetch-Site' => 'cross-site'), 403, 'bad_csrf', '[attack 45] login from another site');
 is($c->page('login')->stage, 'none', 'signs nobody in');
 
 $r = $half->code($wrong);

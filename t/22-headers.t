@@ -28,7 +28,7 @@ sub common {
         if $got{'Cache-Control'} =~ /(?:\A|,\s*)no-store(?:,|\z)/
            && $got{'Cache-Control'} !~ /public/;
 
-    is_deeply(\%got, \%want, "$name: headers") or diag $r->{head};
+    is_deeply(\%got, \%want, "[attack 46] $name: headers") or diag $r->{head};
     like($csp, qr/default-src 'none'/, "$name: default-src");
     like($csp, qr/frame-ancestors 'none'/, "$name: frame-ancestors");
     like($csp, qr/base-uri 'none'/, "$name: base-uri");
@@ -215,23 +215,23 @@ for my $evil ('"><script>alert(1)</script>', "' onfocus=alert(1) x='",
     my $r = $c->post_html('/2fa/login', { username => $evil,
         password => 'wrong-word', next => "/$evil" });
     is($r->status, 401, 'a user name of markup');
-    unlike($r->body, qr/\Q$evil/, 'does not come back as it is');
+    unlike($r->body, qr/\Q$evil/, '[attack 55] does not come back as it is');
     unlike($r->body, qr/<script>|<b>|<img src=x|onfocus=alert\(1\) x='/,
-           'nor as markup');
+           '[attack 55] nor as markup');
     $r = $c->get_html('/2fa/login?next=/' . uri_escape($evil));
     unlike($r->body, qr/<script>|<b>|<img src=x|onfocus=alert\(1\) x='/,
-           'next neither');
+           '[attack 55] next neither');
     $r = $c->get_html('/2fa/' . uri_escape($evil));
     is($r->status, 404, 'a path of markup');
     unlike($r->body, qr/<script>|<b>|<img src=x|onfocus=alert\(1\) x='/,
-           'neither');
+           '[attack 56] neither');
 }
 
 my $r = $t->client->get_html('/2fa/login', Host => 'evil.example',
                              'X-Forwarded-Host' => 'evil.example');
-unlike($r->body . $r->{head}, qr/evil\.example/, 'no Host comes back');
+unlike($r->body . $r->{head}, qr/evil\.example/, '[attack 54] no Host comes back');
 $r = $t->client->get('/x', Host => 'evil.example', Accept => 'text/html');
-unlike($r->{head}, qr/evil\.example/, 'nor in Location');
+unlike($r->{head}, qr/evil\.example/, '[attack 54] nor in Location');
 
 $t->finish;
 

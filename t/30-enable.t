@@ -86,7 +86,7 @@ is_error($alice->get_json('/x'), 401, 'setup_required', 'the gate stays closed')
 {
     my $their = Totp::Otp->from_uri($second->page('setup')->json->{otpauth});
     is_error($alice->act('setup', { code => $their->code_at(now()) }), 401,
-             'bad_code', "another session's key confirms nothing");
+             'bad_code', "[attack 39] another session's key confirms nothing");
 }
 
 # The right one does.
@@ -127,7 +127,7 @@ is_error($stolen->page('settings'), 401, 'login_required',
 my $new = $t->client;
 is($new->login('alice')->stage, 'password', 'now a code is asked for');
 is_error($new->code($code), 401, 'code_used',
-         'the code that confirmed is not good for signing in');
+         '[attack 19] the code that confirmed is not good for signing in');
 is($new->code($otp->next_code)->stage, 'full', 'the next one is');
 
 
@@ -168,13 +168,13 @@ my @keys = grep { !$had{$_} } $t->redis->keys;
 cmp_ok(scalar @keys, '>=', 1, 'a pending secret is a key of its own');
 for my $key (@keys) {
     my $ttl = $t->redis->cmd('TTL', $key);
-    ok($ttl > 800 && $ttl <= 900, "which lives 15 minutes ($ttl s)");
+    ok($ttl > 800 && $ttl <= 900, "[attack 39] which lives 15 minutes ($ttl s)");
     $t->redis->cmd('PEXPIRE', $key, 1);
 }
 nap(0.05);
 $otp = Totp::Otp->from_uri($pending->json->{otpauth});
 $r = $carol->act('setup', { code => $otp->next_code });
-isnt($r->status, 200, 'a code after that enables nothing');
+isnt($r->status, 200, '[attack 39] a code after that enables nothing');
 ok(!$carol->page('settings')->json->{enabled}, 'nothing at all');
 isnt($carol->page('setup')->json->{secret}, $pending->json->{secret},
      'and there is a new secret');
@@ -185,7 +185,7 @@ isnt($carol->page('setup')->json->{secret}, $pending->json->{secret},
 my $first = $carol->page('setup')->json->{secret};
 $carol->act('logout', {});
 $carol->login('carol');
-isnt($carol->page('setup')->json->{secret}, $first, 'a new session, a new secret');
+isnt($carol->page('setup')->json->{secret}, $first, '[attack 39] a new session, a new secret');
 
 
 # Not fresh: the password again.
@@ -194,9 +194,12 @@ my $dave = $t->client(port => 'stale');
 $dave->login('dave');
 is($dave->page('setup')->status, 200, 'fresh');
 nap(seconds(1.2) + 1);
-is_error($dave->page('setup'), 401, 'fresh_required', 'not fresh any more');
+is_error($dave->page('setup'), 401, 'fresh_required', '[attack 36] not fresh any more');
 is_redirect($dave->get_html('/2fa/setup'), '/2fa/login', '/2fa/setup',
             'to the login, and back');
+is_error($dave->login('dave', 'wrong-word'), 401, 'bad_credentials', 'a wrong password');
+is($t->redis->cmd('GET', 'totp:tries:{default:dave}:127.0.0.1'), 1, '[attack 36] counts');
+is_error($dave->page('setup'), 401, 'fresh_required', '[attack 36] and makes nobody fresh');
 is($dave->login('dave', undef, next => '/2fa/setup')->json->{next}, '/2fa/setup',
    'the password makes fresh, and leads back');
 
@@ -207,12 +210,12 @@ my $erin = $t->client(port => 'issuer');
 $erin->login('erin');
 $uri = $erin->page('setup', Host => 'evil.example')->json->{otpauth};
 like($uri, qr/[?&]issuer=gate\.example(?:&|$)/,
-     'the default is the server name, never the Host header');
+     '[attack 42] the default is the server name, never the Host header');
 my $frank = $t->client(port => 'vars');
 $frank->login('frank');
 $uri = $frank->page('setup')->json->{otpauth};
 my ($issuer) = $uri =~ /[?&]issuer=([^&]*)/;
-is(uri_unescape($issuer), 'A & B: vars.example', 'an issuer with variables')
+is(uri_unescape($issuer), 'A & B: vars.example', '[attack 42] an issuer with variables')
     or diag $uri;
 is(scalar(my @n = $uri =~ /[?&]/g) >= 2, 1, 'is escaped');
 

@@ -101,8 +101,8 @@ $dave->act('backup-codes', { more => 1 });
 is_deeply($dave->page('backup-codes')->json->{codes}, [], 'no more time');
 $page = $dave->get_html('/2fa/backup-codes');
 is($page->status, 200, 'the page');
-for (@{ $d->{codes} }) { unlike($page->body, qr/\Q$_/, 'shows none') }
-is($t->leaks($t->redis->dump, skip => ['code']), 0, 'Redis has none of them')
+for (@{ $d->{codes} }) { unlike($page->body, qr/\Q$_/, '[attack 33] shows none') }
+is($t->leaks($t->redis->dump, skip => ['code']), 0, '[attack 34] Redis has none of them')
     or diag $t->leaks($t->redis->dump, skip => ['code']);
 
 
@@ -113,7 +113,7 @@ $r = $c->code($codes[0]);
 is($r->stage, 'full', 'a backup code signs in') or diag $r->body;
 through($c->get('/x'), 'and opens the gate');
 is($c->page('settings')->json->{backup_codes_left}, 4, 'four are left');
-is_error(half('alice')->code($codes[0]), 401, 'bad_code', 'once only');
+is_error(half('alice')->code($codes[0]), 401, 'bad_code', '[attack 31] once only');
 
 my %typed = (
     'capitals' => sub { uc $_[0] },
@@ -126,7 +126,7 @@ for my $name (sort keys %typed) {
     is($c->code($typed{$name}->($codes[$i]))->stage, 'full', "typed with $name");
     is($c->page('settings')->json->{backup_codes_left}, 4 - $i, 'one less is left');
     is_error(half('alice')->code($codes[$i]), 401, 'bad_code',
-             "typed with $name, then as it is");
+             "[attack 31] typed with $name, then as it is");
     $i++;
 }
 $c = half('alice');
@@ -141,7 +141,7 @@ is($c->page('settings')->json->{backup_codes_left}, 0, 'none is left');
 $page = $c->get_html('/2fa/settings');
 like($page->body, qr{/2fa/backup-codes|action="backup-codes|href="backup-codes},
      'the settings lead to new ones');
-is_error(half('alice')->code($codes[4]), 401, 'bad_code', 'none works any more');
+is_error(half('alice')->code($codes[4]), 401, 'bad_code', '[attack 32] none works any more');
 is_error(half('alice')->code('0000-0000-0000-0000'), 401, 'bad_code',
          'nor one that was none');
 
@@ -150,7 +150,7 @@ is_error(half('alice')->code('0000-0000-0000-0000'), 401, 'bad_code',
 $t->client->ready('bob');
 my $carol = $t->client->ready('carol');
 my @theirs = @{ $carol->{enrolled}{codes} };
-is_error(half('bob')->code($theirs[0]), 401, 'bad_code', "another user's code");
+is_error(half('bob')->code($theirs[0]), 401, 'bad_code', "[attack 32] another user's code");
 is($carol->page('settings')->json->{backup_codes_left}, 5, 'is not spent by that');
 
 
@@ -171,7 +171,7 @@ is(scalar @new, 5, 'five');
 my %both = map { ($_ => 1) } @theirs, @new;
 is(scalar keys %both, 10, 'new ones');
 for (@theirs[0, 4]) {
-    is_error(half('carol')->code($_), 401, 'bad_code', 'no old one works');
+    is_error(half('carol')->code($_), 401, 'bad_code', '[attack 32] no old one works');
 }
 is(half('carol')->code($new[2])->stage, 'full', 'a new one does');
 
@@ -202,7 +202,7 @@ for (@r) {
 }
 cmp_ok(scalar @shown, '>=', 1, 'one set at least is on show');
 my %sets = map { (join(',', @{ $_->[1] }) => $_->[1]) } @shown;
-is(scalar keys %sets, 1, 'and only one');
+is(scalar keys %sets, 1, '[attack 33] and only one');
 for my $set (values %sets) {
     is(half('bob')->code($set->[0])->stage, 'full', 'which is valid');
 }
@@ -215,7 +215,7 @@ my @signing = map { half('carol') } 1 .. 10;
     form => { code => $new[4], csrf => $_->{csrf} },
     headers => [Accept => 'application/json'])] } @signing ]);
 is(scalar(grep { $_->stage eq 'full' } @r), 1,
-   'one backup code on ten connections lets exactly one in');
+   '[attack 31] one backup code on ten connections lets exactly one in');
 
 $t->finish;
 

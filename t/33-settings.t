@@ -38,11 +38,11 @@ nap(seconds(2.3) + 0.5);
 
 is($alice->page('settings')->status, 200, 'settings need no freshness');
 through($alice->get('/x'), 'nor does the gate');
-is_error($alice->page('setup'), 401, 'fresh_required', 'GET setup does');
-is_error($alice->act('backup-codes', {}), 401, 'fresh_required', 'POST backup-codes');
+is_error($alice->page('setup'), 401, 'fresh_required', '[attack 36] GET setup does');
+is_error($alice->act('backup-codes', {}), 401, 'fresh_required', '[attack 36] POST backup-codes');
 is($alice->page('backup-codes')->status, 200, 'GET backup-codes does not');
-is_error($alice->page('disable'), 401, 'fresh_required', 'GET disable');
-is_error($alice->act('disable', {}), 401, 'fresh_required', 'POST disable');
+is_error($alice->page('disable'), 401, 'fresh_required', '[attack 36] GET disable');
+is_error($alice->act('disable', {}), 401, 'fresh_required', '[attack 36] POST disable');
 is_redirect($alice->get_html('/2fa/disable'), '/2fa/code', '/2fa/disable',
             'a browser is sent to code and comes back');
 is_redirect($alice->get_html('/2fa/setup'), '/2fa/code', '/2fa/setup', 'from setup');
@@ -52,7 +52,7 @@ my $page = $alice->get_html('/2fa/code?next=/2fa/disable');
 is($page->status, 200, 'full: the code page');
 my $r = $alice->code($otp->wrong_code, next => '/2fa/disable');
 is_error($r, 401, 'bad_code', 'a wrong code');
-is_error($alice->page('disable'), 401, 'fresh_required', 'does not make fresh');
+is_error($alice->page('disable'), 401, 'fresh_required', '[attack 36] does not make fresh');
 $r = $alice->code($otp->next_code, next => '/2fa/disable');
 is($r->status, 200, 'a right one does');
 is($r->json->{next}, '/2fa/disable', 'and leads back');
@@ -101,7 +101,7 @@ my $e = $new->enroll('bob');
 is($e->{confirm}->status, 200, 'which can be confirmed');
 $half = $t->client;
 $half->login('bob');
-is_error($half->code($codes[0]), 401, 'bad_code', 'no old backup code works');
+is_error($half->code($codes[0]), 401, 'bad_code', '[attack 20] no old backup code works');
 
 my $dave = $t->client->ready('dave');
 $r = $dave->post_html('/2fa/disable', {});
@@ -131,9 +131,9 @@ isnt($setup->json->{secret}, $phone->{secret}, 'shows a new secret');
 my $next = Totp::Otp->from_uri($setup->json->{otpauth}, skew => 3);
 
 $half = $t->client;
-is($half->sign_in('carol')->stage, 'full', 'the old phone works until then');
+is($half->sign_in('carol')->stage, 'full', '[attack 37] the old phone works until then');
 is_error($carol->act('setup', { code => $phone->next_code }), 401, 'bad_code',
-         "the old phone's code confirms nothing");
+         "[attack 37] the old phone's code confirms nothing");
 $cookie = $carol->cookie;
 $r = $carol->act('setup', { code => $next->next_code });
 is($r->status, 200, "the new phone's code does") or diag $r->body;
@@ -147,7 +147,7 @@ is($carol->page('settings')->json->{backup_codes_left}, 5, 'the backup codes sta
 $half = $t->client;
 $half->login('carol');
 $r = $half->code($phone->next_code);
-refused($r, 'the old phone works no more');
+refused($r, '[attack 20] [attack 37] the old phone works no more');
 is($half->code($next->next_code)->stage, 'full', 'the new one does');
 $half = $t->client;
 $half->login('carol');

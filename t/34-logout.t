@@ -44,8 +44,8 @@ ok($c && ($c->{value} eq '' || ($c->{'max-age'} // 1) <= 0
 
 my $thief = $t->client;
 $thief->{jar}{totp} = $cookie;
-is_error($thief->get_json('/x'), 401, 'login_required', 'the session is revoked at once');
-is_error($thief->page('settings'), 401, 'login_required', 'in the portal too');
+is_error($thief->get_json('/x'), 401, 'login_required', '[attack 11] the session is revoked at once');
+is_error($thief->page('settings'), 401, 'login_required', '[attack 11] in the portal too');
 through($other->get('/x'), 'the other session of the user holds');
 
 # A dead session may always log out.
@@ -116,7 +116,7 @@ ok($alive, 'a session that is used outlives the idle time');
 cmp_ok($renewed, '>=', 1, 'its cookie is renewed');
 cmp_ok($renewed, '<=', 8, 'but not with every answer');
 isnt($used->cookie, $first, 'as it shows');
-is_error($idle->get_json('/x'), 401, 'expired', 'one that is not used has expired');
+is_error($idle->get_json('/x'), 401, 'expired', '[attack 14] one that is not used has expired');
 is_redirect($idle->get_html('/x'), '/2fa/login', '/x', 'a browser: to the login');
 
 # Not on responses that a shared cache may store.
@@ -137,7 +137,7 @@ ok($fresh->get('/x')->set_cookie('totp'), 'the next one does');
 
 $alive = wait_until(sub {
     $fresh->get('/x')->status == 401 }, 14, 0.4);
-ok($alive, 'a session ends after its lifetime, however much it is used');
+ok($alive, '[attack 14] a session ends after its lifetime, however much it is used');
 is_error($fresh->get_json('/x'), 401, 'expired', 'as expired');
 
 # While a code is owed.

@@ -60,8 +60,7 @@ sub present_code {
 
 sub guesses {
     my ($otp, $n) = @_;
-    my $now = $otp->step;
-    my %not = map { ($otp->code_at_step($_) => 1) } $now - 14 .. $now + 14;
+    my %not = map { ($_ => 1) } $otp->codes($otp->step - 14, 29);
     my @guess;
     while (@guess < $n) {
         my $g = sprintf '%06d', unpack('N', random_bytes(4)) % 1_000_000;
@@ -87,7 +86,7 @@ for my $lock (0 .. 10) {
     my $from = redis_time();
     $r = $alice->code($NONE);
     my $to = redis_time();
-    is_error($r, 401, 'bad_code', "lock $lock: the third is still looked at");
+    is_error($r, 401, 'bad_code', "[attack 28] lock $lock: the third is still looked at");
     is($r->json->{attempts_left}, 0, "lock $lock: no attempts left");
 
     my $until = record('alice', 'locked_until');
@@ -98,7 +97,7 @@ for my $lock (0 .. 10) {
     $from = redis_time();
     $r = $alice->code($good);
     $to = redis_time();
-    is_error($r, 429, 'locked', "lock $lock: a right code is locked");
+    is_error($r, 429, 'locked', "[attack 21] [attack 28] lock $lock: a right code is locked");
     my $after = $r->header('Retry-After') || 0;
     ok($after >= $until - $to && $after <= $until - $from,
        "lock $lock: Retry-After says how long") or diag $after;
@@ -170,7 +169,7 @@ for my $when ('at once', 'after every lock has ended') {
     for my $node (qw(a b)) {
         my $c = half('dave', port => 'many', node => $node);
         $r = $c->code($good);
-        is_error($r, 429, 'locked', "a hundred in a row: locked, $when, on $node");
+        is_error($r, 429, 'locked', "[attack 28] a hundred in a row: locked, $when, on $node");
         is($r->header('Retry-After'), undef, "no Retry-After, $when, on $node");
         ok(!exists $r->json->{retry_after}, "nor retry_after, $when, on $node");
     }
@@ -182,7 +181,7 @@ is($page->header('Retry-After'), undef, 'without Retry-After');
 like($page->body, qr/Call Ms Sample, room 7\./, 'which says whom to ask');
 unlock('dave');
 is(half('dave', port => 'many')->code($good)->stage, 'full',
-   'unlocked by an operator, the right code is accepted');
+   '[attack 28] unlocked by an operator, the right code is accepted');
 
 # The row ends the tries even where the window would allow more.
 
@@ -216,7 +215,7 @@ $t->client->ready('erin');
     my %got;
     $got{ $_->status . ' ' . $_->error }++ for @r;
     is_deeply(\%got, { '401 bad_code' => 3, '429 locked' => 497 },
-              'of 500 guesses over two nodes three are looked at')
+              '[attack 22] of 500 guesses over two nodes three are looked at')
         or diag explain \%got;
     is(record('erin', 'row'), 3, 'three are counted');
     is(record('erin', 'locks'), 1, 'one lock');
@@ -225,7 +224,7 @@ $t->client->ready('erin');
         [$c, $c->build('POST', '/2fa/code',
             form => { csrf => $c->{csrf}, code => $right }, @JSON)] } 0 .. 19 ]);
     is(scalar(grep { $_->status == 429 } @r), 20,
-       'the right code is locked on both nodes');
+       '[attack 22] the right code is locked on both nodes');
     is(half('carol', node => 'b')->code(present_code('carol'))->stage, 'full',
        'another user is not locked by that');
     unlock('erin');
@@ -252,7 +251,7 @@ $t->client->ready('erin');
     my %got;
     $got{ $_->status . ' ' . $_->error }++ for @r;
     is_deeply(\%got, { '401 bad_code' => 3, '429 locked' => 57 },
-              'one count for all that takes a code') or diag explain \%got;
+              '[attack 24] one count for all that takes a code') or diag explain \%got;
     through($frank->get('/x'), 'who is signed in stays so');
 }
 
@@ -311,7 +310,7 @@ for my $user (qw(gina no-such-user)) {
     is($t->client(ip => $ip)->login('henry')->stage, 'full',
        'address: a right password below the limit');
     is_error(guess('name-1', $ip), 401, 'bad_credentials',
-             'address: the sixtieth failure is looked at');
+             '[attack 27] address: the sixtieth failure is looked at');
     for my $node (qw(a b)) {
         $r = $t->client(ip => $ip, node => $node)->login('henry');
         is_error($r, 429, 'locked', "address: then all is locked on $node");

@@ -142,7 +142,7 @@ $r = $c->code(uc $codes[0] =~ s/-/ /gr, next => '/deep');
 is($r->stage . ' ' . $r->target, 'full /deep', '4: a backup code signs in');
 is($r->json->{backup_codes_left}, 4, '4: and is told how many are left');
 through($c->get('/deep'), '4: in');
-is_error(half('user2')->code($codes[0]), 401, 'bad_code', '4: once only');
+is_error(half('user2')->code($codes[0]), 401, 'bad_code', '[attack 31] 4: once only');
 is(half('user2')->code($codes[$_])->json->{backup_codes_left}, 4 - $_,
    "4: one less, $_") for 1 .. 3;
 my $page = $two->get_html('/2fa/settings');
@@ -156,7 +156,7 @@ leads($two->act('backup-codes', { next => '/deep' }), 'full', '/2fa/backup-codes
       '/deep', '5: a new set');
 my @new = @{ codes_of($two) };
 is(scalar @new, 5, '5: five new ones');
-is_error(half('user2')->code($codes[4]), 401, 'bad_code', '5: the old ones are void');
+is_error(half('user2')->code($codes[4]), 401, 'bad_code', '[attack 32] 5: the old ones are void');
 is(half('user2')->code($new[0])->stage, 'full', '5: the new ones are good');
 is($two->page('settings')->json->{backup_codes_left}, 4, '5: four are left');
 my %what = map { ($_->{what} => 1) } @{ $two->page('settings')->json->{events} };
@@ -197,7 +197,7 @@ for my $off (6, -7) {
     is($r->json->{attempts_left}, $off > 0 ? 4 : 2, "7: $off: is counted");
     like($r->json->{message}, qr/clock/i, "7: $off: says so");
     $r = half('user7', port => 'wide')->code($code);
-    is_error($r, 401, 'code_used', "7: $off: that step is burnt") if $off > 0;
+    is_error($r, 401, 'code_used', "[attack 17] 7: $off: that step is burnt") if $off > 0;
     refused($r, "7: $off: and accepted nowhere");
     $redis->cmd('HDEL', 'totp:user:{default:user7}', 'fails') if $off < 0;
 }
@@ -210,13 +210,13 @@ my $eight = $t->client->ready('user8');
 @codes = @{ $eight->{enrolled}{codes} };
 my $old = $t->otp('user8');
 my $new = Totp::Otp->from_uri($eight->page('setup')->json->{otpauth}, skew => 3);
-is(half('user8')->code($old->next_code)->stage, 'full', '8: the old phone works');
+is(half('user8')->code($old->next_code)->stage, 'full', '[attack 37] 8: the old phone works');
 is_error($eight->act('setup', { code => $new->wrong_code }), 401, 'bad_code',
          '8: a wrong code');
 is(half('user8')->code($old->next_code)->stage, 'full', '8: it still does');
 leads($eight->act('setup', { code => $new->next_code }), 'full', '/2fa/settings',
       undef, '8: the new one is confirmed');
-refused(half('user8')->code($old->next_code), '8: the old one works no more');
+refused(half('user8')->code($old->next_code), '[attack 37] 8: the old one works no more');
 is(half('user8')->code($new->next_code)->stage, 'full', '8: the new one does');
 is($eight->page('settings')->json->{backup_codes_left}, 5, '8: the backup codes stay');
 is(half('user8')->code($codes[2])->stage, 'full', '8: and are good');
@@ -250,7 +250,7 @@ $c = half('user10');
 like($c->get_html('/2fa/code')->body, qr/Call Ms Sample, room 7\./,
      '10: the code page says whom to ask');
 for my $page (qw(settings setup backup-codes disable)) {
-    is_error($c->page($page), 401, 'code_required', "10: $page is no way around");
+    is_error($c->page($page), 401, 'code_required', "[attack 35] 10: $page is no way around");
     is_error($c->act($page, {}), 401, 'code_required', "10: nor is POST $page")
         if $page ne 'settings';
 }
@@ -298,7 +298,7 @@ for my $round (1 .. 3) {
 
     my @shown = grep { @$_ } map { codes_of($_) } @c;
     my %sets = map { (join(',', @$_) => $_) } @shown;
-    is(scalar keys %sets, 1, "round $round: one set is shown") or last;
+    is(scalar keys %sets, 1, "[attack 33] round $round: one set is shown") or last;
     my ($now) = values %sets;
     is(scalar @$now, 5, "round $round: of five codes");
     is(scalar(grep { /^backup:/ }
@@ -326,7 +326,7 @@ for my $case ([open => 0], [open => 1], ['', 2]) {
         form => { code => $codes[$n], csrf => $_->{csrf} }, @JSON)] } @c ]);
     my %got;
     $got{ $_->status . ' ' . ($_->error || $_->stage) }++ for @r;
-    is($got{'200 full'}, 1, "$name: exactly one of twenty is in")
+    is($got{'200 full'}, 1, "[attack 31] $name: exactly one of twenty is in")
         or diag explain \%got;
     if ($port) {
         is($got{'401 bad_code'}, 19, "$name: the others are told why")
@@ -373,7 +373,7 @@ for my $who (['the session', $gone], ['another session', $else],
     for my $path ('backup-codes', 'settings', 'setup', 'disable', 'code') {
         my $json = $c->page($path);
         my $html = $c->get_html("/2fa/$path");
-        unlike($_->body . $_->{head}, qr/$any/i, "$name: $path") for $json, $html;
+        unlike($_->body . $_->{head}, qr/$any/i, "[attack 33] $name: $path") for $json, $html;
     }
     $c->act('backup-codes', { more => 1 });
     $c->get_html('/2fa/backup-codes', 'Cache-Control' => 'only-if-cached',
@@ -384,7 +384,7 @@ for my $who (['the session', $gone], ['another session', $else],
 like($gone->page('backup-codes')->header('Cache-Control'), qr/no-store/,
      'no cache keeps the page');
 is_deeply([ $redis->keys('totp:codes:*gone*') ], [], 'no key of them is left');
-is(scalar $t->leaks($redis->dump), 0, 'no key of Redis has one')
+is(scalar $t->leaks($redis->dump), 0, '[attack 34] no key of Redis has one')
     or diag join "\n", $t->leaks($redis->dump);
 is($gone->page('settings')->json->{backup_codes_left}, 5, 'while all five are good');
 is(half('gone')->code($codes[4])->stage, 'full', 'as it shows');

@@ -46,7 +46,7 @@ for my $user ('alice', 'nobody-of-this-name') {
         is_error(try($ip, 'alice', undef), 429, 'locked',
                  'the right password is not looked at');
         is(try(fresh_ip(), 'alice', undef)->stage, 'full',
-           'another address is not locked');
+           '[attack 27] another address is not locked');
         is(try($ip, 'bob', undef)->stage, 'full', 'another user is not locked');
     }
 }
@@ -106,10 +106,10 @@ for my $round (1 .. 7) {
     }
     $got{ $_->status }++ for Totp::Client->fire(\@j);
 }
-is($got{401}, 60, 'sixty names from one address are tried, 20 n')
+is($got{401}, 60, '[attack 27] sixty names from one address are tried, 20 n')
     or diag explain \%got;
 is($got{429}, 10, 'and no more');
-is_error(try($ip, 'carol', undef), 429, 'locked', 'the address is locked');
+is_error(try($ip, 'carol', undef), 429, 'locked', '[attack 27] the address is locked');
 is(try(fresh_ip(), 'carol', undef)->stage, 'full', 'others are not');
 
 
@@ -126,7 +126,7 @@ for my $n (1 .. 3) {
 $c->page('login');
 is_error($c->act('login', { username => 'carol', password => $t->password('carol') },
     'X-Forwarded-For' => '198.51.100.9', 'X-Real-IP' => '198.51.100.9'),
-    429, 'locked', 'headers make no other address');
+    429, 'locked', '[attack 25] headers make no other address');
 
 
 # The user: a hundred an hour, from whichever addresses; those from which he
@@ -196,7 +196,7 @@ for my $i (1 .. 25) {
                     'X-Real-IP' => sprintf '2001:db8:1:2:%x::1', $i);
     $got{ $r->status }++;
 }
-is_deeply(\%got, { 401 => 20, 429 => 5 }, 'a /64 is one address, realip counts');
+is_deeply(\%got, { 401 => 20, 429 => 5 }, '[attack 25] a /64 is one address, realip counts');
 $c = $six->client;
 $c->page('login');
 is($c->act('login', { username => 'alice', password => $six->password('alice') },

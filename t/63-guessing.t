@@ -70,7 +70,7 @@ sub wrong {
     my ($user) = @_;
     $wrong{$user} ||= do {
         my $otp = $t->otp($user);
-        my %near = map { ($otp->code_off($_) => 1) } -13 .. 40;
+        my %near = map { ($_ => 1) } $otp->codes($otp->step - 13, 60);
         [ grep { !$near{$_} } map { sprintf '%06d', 100003 + 7919 * $_ } 1 .. 100 ];
     };
     push @{ $wrong{$user} }, my $code = shift @{ $wrong{$user} };

@@ -49,19 +49,24 @@ sub step { my ($self, $time) = @_;
 
 # The code of a time step.
 
-sub code_at_step {
-    my ($self, $step) = @_;
+sub code_at_step { my ($self, $step) = @_;
+    return secret_add(code => ($self->codes($step, 1))[0]) }
+
+
+# The codes of so many steps in a row.
+
+sub codes {
+    my ($self, $step, $n) = @_;
 
     my @cmd = (tool('oathtool'), "--totp=$self->{algorithm}",
-        '-d', $self->{digits}, '-s', "$self->{period}s",
+        '-d', $self->{digits}, '-s', "$self->{period}s", '-w', $n - 1,
         '-N', '@' . ($step * $self->{period}), '-b', $self->{secret});
 
     open my $fh, '-|', @cmd or die "oathtool: $!";
-    my $code = <$fh>;
+    chomp(my @codes = <$fh>);
     close $fh or die "oathtool failed: @cmd[0 .. 6]";
-    chomp $code;
 
-    return secret_add(code => $code);
+    return @codes;
 }
 
 
@@ -133,8 +138,7 @@ sub used { my ($self, $step) = @_;
 sub wrong_code {
     my ($self) = @_;
 
-    my $now = $self->step;
-    my %near = map { ($self->code_at_step($_) => 1) } $now - 13 .. $now + 13;
+    my %near = map { ($_ => 1) } $self->codes($self->step - 13, 27);
     my $code;
 
     do {
