@@ -125,6 +125,7 @@ my $bob = $t->otp('bob');
 # A later step first: the earlier ones are over, on either node.
 
 rewind_steps('bob');
+$bob->settle(6);
 {
     my @step = map { $bob->next_step } 1 .. 3;
     is(half('bob', 'a')->code($bob->code_at_step($step[2]))->stage, 'full',
@@ -143,6 +144,7 @@ rewind_steps('bob');
     $c->login('carol');
     my $e = $c->page('setup')->json;
     my $otp = $t->otp(carol => Totp::Otp->from_uri($e->{otpauth}, skew => 3));
+    $otp->settle(8);
     my @code = map { $otp->next_code } 1 .. 4;
     is($c->act('setup', { code => $code[0] })->status, 200, 'confirmed by a code');
     is_error($c->code($code[0]), 401, 'code_used', '[attack 19] it makes nobody fresh');

@@ -167,7 +167,7 @@ is($half->code($code =~ s/^(....)/$1 /r)->stage, 'full', 'eight digits, in fours
 rewind_steps('bob');
 {
     my $c = half('bob', port => 'narrow');
-    $bob->settle(4);
+    $bob->settle(8);
     my $now = $bob->step;
     my @off = (-6, 6, -3, 5, 2, 8);
     my @burnt = map { $bob->code_at_step($now + $_) } @off;
