@@ -129,7 +129,7 @@ for my $port (undef, 'gated', 'slashes') {
         my @out;
         # (not merged, "/pub//.." is "/pub/": an application that merges must
         # not be behind merge_slashes off, whatever guards it)
-        for (split $name eq 'slashes' ? m{/} : m{/+}, substr $path, 1) {
+        for (split $name eq 'slashes' ? qr{/} : qr{/+}, substr $path, 1) {
             if ($_ eq '..') { pop @out } elsif ($_ ne '.') { push @out, $_ }
         }
         $path = '/' . join '/', @out;
