@@ -2,6 +2,7 @@
 # hiredis; what nginx -t refuses, and what it warns of.
 
 use Totp::Test;
+use POSIX ();
 
 my $t = Totp::Test->new(users => ['alice'], nodes => 0);
 
@@ -113,11 +114,11 @@ sub keyfile {
     my ($name, $text, $mode, $like) = @_;
 
     my $path = spew("$t->{dir}/bad.keys", $text, $mode);
-    bad($name, $like, defaults => { keys => "totp_keys $path;" });
+    bad("[attack 102] $name", $like, defaults => { keys => "totp_keys $path;" });
     my (undef, $out) = $t->config_test(
         defaults => { keys => "totp_keys $path;" });
     my ($key) = $text =~ /:(\S{20,})/;
-    unlike($out, qr/\Q$key/, "$name: the message does not show the key")
+    unlike($out, qr/\Q$key/, "[attack 102] $name: the message does not show the key")
         if defined $key;
 }
 
@@ -134,10 +135,56 @@ keyfile('a key that is no base64', "k1:" . ('!' x 44) . "\n", 0600,
         qr/bad\.keys/);
 keyfile('one id twice', "k1:$key\nk1:" . b64(random_bytes(32)) . "\n", 0600,
         qr/bad\.keys/);
+keyfile('an id of odd characters', "k 1:$key\n", 0600, qr/bad\.keys/);
+keyfile('more after the key', "k1:$key x\n", 0600, qr/bad\.keys/);
+keyfile('a key that all may write', "k1:$key\n", 0622, qr/bad\.keys/);
+
+mkdir "$t->{dir}/dir.keys", 0700;
+bad('[attack 102] a directory', qr/dir\.keys/,
+    defaults => { keys => 'totp_keys %DIR%/dir.keys;' });
+POSIX::mkfifo("$t->{dir}/fifo.keys", 0600) or die $!;
+bad('[attack 102] a FIFO, without waiting for it', qr/fifo\.keys/,
+    defaults => { keys => 'totp_keys %DIR%/fifo.keys;' });
+spew("$t->{dir}/open.keys", "k1:$key\n", 0644);
+symlink "$t->{dir}/open.keys", "$t->{dir}/open-link.keys";
+bad('[attack 102] a link to a world-readable keyring', qr/open-link\.keys/,
+    defaults => { keys => 'totp_keys %DIR%/open-link.keys;' });
+
+for my $case (['no newline at the end', "k1:$key"], ['CRLF', "k1:$key\r\nk2:"
+               . b64(random_bytes(32)) . "\r\n"], ['empty lines', "\n\nk1:$key\n\n"])
+{
+    my ($name, $text) = @$case;
+    spew("$t->{dir}/fine.keys", $text, 0600);
+    my ($rc, $out) = $t->config_test(
+        defaults => { keys => 'totp_keys %DIR%/fine.keys;' });
+    is($rc, 0, "[attack 102] $name is nothing to refuse") or diag $out;
+}
+
+
+# A reload with a bad keyring: the old configuration keeps running.
+
+{
+    my $node = $t->node('nchanafter');
+    my $c = $t->client(node => 'nchanafter');
+    $c->sign_in('alice');
+    my $good = slurp("$t->{dir}/totp.keys");
+    for my $bad ('', "k1:short\n") {
+        spew("$t->{dir}/totp.keys", $bad, 0600);
+        $node->mark;
+        $node->signal('HUP');
+        ok(wait_until(sub { $node->since =~ /\[emerg\].*totp\.keys/ }, 5),
+           '[attack 102] a reload with a bad keyring');
+        through($c->get('/x'), '[attack 102] changes nothing');
+    }
+    spew("$t->{dir}/totp.keys", $good, 0600);
+    push @{ $t->{allow} }, qr/\[emerg\].*totp\.keys/;
+    ok($node->reload, '[attack 102] the good one loads again');
+    through($c->get('/x'), '[attack 102] and the session goes on');
+}
 
 ($rc, $out) = $t->config_test(
     defaults => { keys => 'totp_keys %DIR%/no-such.keys;' });
-isnt($rc, 0, 'refused: no keys file');
+isnt($rc, 0, '[attack 102] refused: no keys file');
 like($out, qr/no-such\.keys/, 'no keys file: it is named');
 like($out, qr/openssl|base64|urandom/, 'and the command that makes one');
 
@@ -145,7 +192,7 @@ spew("$t->{dir}/two.keys", "new:" . b64(random_bytes(32)) . "\nk1:$key\n", 0600)
 symlink "$t->{dir}/two.keys", "$t->{dir}/link.keys";
 ($rc, $out) = $t->config_test(
     defaults => { keys => 'totp_keys %DIR%/link.keys;' });
-is($rc, 0, 'two keys, by a symbolic link') or diag $out;
+is($rc, 0, '[attack 102] two keys, by a symbolic link') or diag $out;
 
 
 # What is unsafe is warned of.

@@ -189,7 +189,7 @@ my @upgrade = (Connection => 'Upgrade', Upgrade => 'websocket',
                'Sec-WebSocket-Version' => 13,
                'Sec-WebSocket-Key' => b64(random_bytes(16)));
 $ws->send($nobody->build('GET', '/ws', headers => \@upgrade));
-is_error($ws->response, 401, 'login_required', 'WebSocket: 401');
+is_error($ws->response, 401, 'login_required', '[attack 81] WebSocket: 401');
 $ws->close;
 $ws = $nobody->connect;
 $ws->send($nobody->build('GET', '/ws', headers => [@upgrade,
@@ -233,7 +233,7 @@ through($r, 'full: POST');
 like($r->json->{body}, qr/field=value/, 'with its body');
 $ws = $alice->connect;
 $ws->send($alice->build('GET', '/ws', headers => \@upgrade));
-is($ws->response->status, 101, 'full: WebSocket');
+is($ws->response->status, 101, '[attack 81] full: WebSocket');
 $ws->send('ping');
 is($ws->bytes(4), 'ping', 'which works');
 $ws->close;
@@ -243,23 +243,23 @@ $ws->close;
 
 my $other = sub { my $c = $_[0]->clone; $c->{ip} = '127.0.0.5'; return $c };
 
-through($nobody->get('/any-ip'), 'satisfy any: an allowed address');
+through($nobody->get('/any-ip'), '[attack 76] satisfy any: an allowed address');
 refused($other->($nobody)->get('/any-ip'), 'satisfy any: another address');
 through($other->($alice)->get('/any-ip'), 'satisfy any: a session from there');
 refused($nobody->get('/any-deny'), 'satisfy any, deny: nobody');
-through($alice->get('/any-deny'), 'satisfy any, deny: a session');
+through($alice->get('/any-deny'), '[attack 76] satisfy any, deny: a session');
 is_redirect($nobody->get_html('/any-deny'), '/2fa/login', '/any-deny',
             'satisfy any, deny: a browser is sent to the login');
 refused($nobody->get('/all-ip'), 'satisfy all: an allowed address, nobody');
 through($alice->get('/all-ip'), 'satisfy all: both');
 is($other->($alice)->get('/all-ip')->status, 403,
-   'satisfy all: a session from another address');
+   '[attack 76] satisfy all: a session from another address');
 is($other->($nobody)->get('/all-ip')->status =~ /^40[13]$/, 1,
    'satisfy all: neither');
-is($nobody->get('/any-off')->status, 403, 'a gate that is off opens nothing');
+is($nobody->get('/any-off')->status, 403, '[attack 76] a gate that is off opens nothing');
 is($alice->get('/any-off')->status, 403, 'for nobody');
 is($nobody->get('/any-off-basic')->status, 401,
-   'a gate that is off does not open auth_basic');
+   '[attack 76] a gate that is off does not open auth_basic');
 through($nobody->get('/any-off-basic', Authorization => $basic),
         'where Basic still works');
 
@@ -296,7 +296,7 @@ through($alice->get('/req-any'), 'auth_request, satisfy any: a session');
 is($nobody->get('/req-any')->status =~ /^40[13]$/, 1,
    'auth_request, satisfy any: nobody');
 through($nobody->get('/req-sub'),
-        'nginx gates no subrequest: the README says so');
+        '[attack 71] nginx gates no subrequest: the README says so');
 
 
 # error_page does not replace the module's answers.
@@ -365,7 +365,7 @@ $conn->send($alice->build('GET', '/k1', keep => 1)
             . $alice->build('GET', '/k4', keep => 1));
 my @k = map { $conn->response } 1 .. 4;
 is(join(' ', map { $_->status } @k), '200 401 401 200',
-   'pipelined requests do not share a session');
+   '[attack 80] pipelined requests do not share a session');
 is($k[2]->error, 'setup_required', 'each has its own');
 $conn->close;
 
@@ -387,8 +387,8 @@ $conn = $nobody->connect;
 $conn->send($nobody->build('POST', '/a', headers => [Expect => '100-continue',
     'Content-Length' => 4]));
 $r = $conn->response;
-is($r->status, 401, 'Expect: 100-continue without a session: 401');
-is_deeply($r->{interim}, [], 'without a 100 before');
+is($r->status, 401, '[attack 82] Expect: 100-continue without a session: 401');
+is_deeply($r->{interim}, [], '[attack 82] without a 100 before');
 $conn->close;
 $conn = $alice->connect;
 $conn->send($alice->build('POST', '/a', headers => [Expect => '100-continue',
@@ -397,7 +397,7 @@ nap(0.1);
 $conn->send('body');
 $r = $conn->response;
 through($r, 'with one it goes through');
-is($r->json->{body}, 'body', 'with its body');
+is($r->json->{body}, 'body', '[attack 82] with its body');
 $conn->close;
 
 

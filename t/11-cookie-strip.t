@@ -138,7 +138,7 @@ through($r, 'with $cookie_totp');
 unlike($h{'x-totp'}, qr/\Q$cookie/, 'which does not give it away');
 
 unlike(join('', map { $_->{raw} } $t->app->all), qr/\Q$cookie/,
-       'no request to the application ever had it');
+       '[attack 86] no request to the application ever had it');
 
 $t->finish;
 

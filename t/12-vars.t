@@ -114,7 +114,8 @@ for my $value ('x', substr($good, 0, -1), $good . 'A',
     $forged->{jar}{totp} = $value;
     for my $path (qw(/a /off)) {
         $v = vars($forged, $path);
-        is("$v->{user}|$v->{stage}", '|none', "$path: a forged cookie");
+        is("$v->{user}|$v->{stage}", '|none',
+           "[attack 83] $path: a forged cookie");
     }
 }
 
@@ -123,7 +124,7 @@ is($v->{user}, '', 'satisfy any by address: no user');
 is($v->{response}->status, 200, 'and through');
 
 $v = vars($nobody, '/a', 'X-Forwarded-User' => 'admin');
-is($v->{user}, '', 'a header of the client names nobody');
+is($v->{user}, '', '[attack 85] a header of the client names nobody');
 $t->app->reset;
 $alice->get('/h', 'X-Forwarded-User' => 'admin', 'x-forwarded-user' => 'root');
 my ($q) = $t->app->requests;
@@ -139,11 +140,11 @@ Totp::Client->fire([ map { [$alice, $alice->build('GET', "/cost$_")] }
 Totp::Client->fire([ map { [$nobody, $nobody->build('GET', "/off$_")] }
                      1 .. 50 ]);
 cmp_ok($t->redis->commands - $before, '<', 20,
-       '150 requests cost no Redis calls');
+       '[attack 83] 150 requests cost no Redis calls');
 
 my $conn = $nobody->connect;
 $conn->send("GET /bad HTTP/1.1\r\nHost: a/b\r\n\r\n");
-is($conn->response->status, 400, 'a bad request');
+is($conn->response->status, 400, '[attack 83] a bad request');
 $conn->send('x');
 $conn->close;
 $conn = $nobody->connect;

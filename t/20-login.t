@@ -144,7 +144,7 @@ sub answer {
 }
 
 is(answer('alicx', 'json'), answer('carol', 'json'),
-   'the same JSON for an unknown user');
+   '[attack 57] the same JSON for an unknown user');
 is(answer('alicx', 'html'), answer('carol', 'html'),
    'the same page for an unknown user');
 
@@ -346,7 +346,7 @@ my @jobs = map {
 $_->[0]->send($_->[1]) for @jobs;
 $t->client->get('/ping') for 1 .. 2;
 ok(scalar(grep { !IO::Select->new($_->[0]{sock})->can_read(0) } @jobs),
-   'other requests do not wait for slow passwords');
+   '[attack 106] other requests do not wait for slow passwords');
 my @done = map { $_->[0]->response->status } @jobs;
 is("@done", join(' ', (200) x 6), 'slow passwords are checked');
 

@@ -76,7 +76,8 @@ check('body');
 my $stuck = $c->connect;
 $stuck->send(substr $raw, 0, length($raw) - 5);
 my $r = $stuck->response(timeout => 8);
-ok($r->status == 408 || $r->status == 0, 'a body that never ends is given up');
+ok($r->status == 408 || $r->status == 0,
+   '[attack 61] a body that never ends is given up');
 $stuck->close;
 check('stalled body');
 

@@ -25,9 +25,10 @@ $bob->login('bob');
 my $secret = $bob->page('setup')->json->{secret};
 ok($node->reload, 'reload: old workers go, new ones come');
 is($half->code($t->otp('alice')->next_code)->stage, 'full',
-   'the code after a reload');
+   '[attack 103] the code after a reload');
 is($bob->page('setup')->json->{secret}, $secret, 'the same pending secret');
-is($bob->enroll('bob')->{confirm}->status, 200, 'confirmed after a reload');
+is($bob->enroll('bob')->{confirm}->status, 200,
+   '[attack 103] confirmed after a reload');
 through($alice->get('/x'), 'a session outlives a reload');
 
 
@@ -57,7 +58,8 @@ for my $i (1 .. 6) {
     $got{ $_->status }++ for @r;
     nap(0.1);
 }
-is_deeply(\%got, { 200 => 270 }, 'reloads under traffic: every request is answered')
+is_deeply(\%got, { 200 => 270 },
+          '[attack 103] reloads under traffic: every request is answered')
     or diag explain \%got;
 ok(wait_until(sub { $node->workers == 2 }, 12), 'no worker is left over');
 
@@ -68,7 +70,7 @@ my ($victim) = $node->workers;
 kill 'KILL', $victim;
 ok(wait_until(sub { my @w = $node->workers;
                     @w == 2 && !grep { $_ == $victim } @w }, 10),
-   'a worker that is killed is replaced');
+   '[attack 104] a worker that is killed is replaced');
 push @{ $t->{allow} }, qr/\[alert\].*worker process $victim exited on signal 9/;
 @r = Totp::Client->fire([ map { ([$alice, $alice->build('GET', '/x')],
                                  [$old, $old->build('GET', '/x')]) } 1 .. 20 ]);

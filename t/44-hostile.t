@@ -64,9 +64,9 @@ $carol->page('login');
 $t->app->reset;
 $r = $carol->request('POST', '/mirror/x', form => [[csrf => $carol->{csrf}],
     [username => 'carol'], [password => $t->password('carol')]]);
-is($r->status, 200, 'a mirrored form goes to its application');
+is($r->status, 200, '[attack 71] a mirrored form goes to its application');
 my ($seen) = grep { $_->{uri} eq '/mirror/x' } $t->app->requests;
-like($seen->{body}, qr/username=carol/, 'with its body');
+like($seen->{body}, qr/username=carol/, '[attack 78] with its body');
 is($carol->page('login')->stage, 'none', 'and signs nobody in');
 
 

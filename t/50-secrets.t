@@ -84,38 +84,43 @@ for my $level (qw(info debug)) {
     # With the set on show, and without it.
 
     my $dump = $redis->dump;
-    is($t->leaks($dump), 0, "$level: Redis has nothing")
+    is($t->leaks($dump), 0, "[attack 88] $level: Redis has nothing")
         or diag join "\n", $t->leaks($dump);
     cmp_ok(length $dump, '>', 100, "$level: while it has something");
 
+    my $process = join '', map { slurp("/proc/$_/environ") . slurp("/proc/$_/cmdline") }
+                           $t->node->workers;
+    is($t->leaks($process), 0, "[attack 88] $level: nor has a process' environment")
+        or diag join "\n", $t->leaks($process);
     ok($t->node->quit, "$level: quit");
     my $monitor = $redis->monitor_end;
     cmp_ok(length $monitor, '>', 1000, "$level: MONITOR saw something");
-    is($t->leaks($monitor), 0, "$level: nothing was told to Redis")
+    is($t->leaks($monitor), 0, "[attack 88] $level: nothing was told to Redis")
         or diag join "\n", $t->leaks($monitor);
     my $aof = join '', map { slurp($_) } glob "$t->{dir}/redis/appendonlydir/*";
     cmp_ok(length $aof, '>', 100, "$level: the append-only file has something");
-    is($t->leaks($aof), 0, "$level: but no secret")
+    is($t->leaks($aof), 0, "[attack 88] $level: but no secret")
         or diag join "\n", $t->leaks($aof);
 
     my @skip = $level eq 'debug' ? (skip => ['cookie']) : ();
     my $log = $t->node->error_log;
     cmp_ok(length $log, '>', 500, "$level: the error log has something");
-    is($t->leaks($log, @skip), 0, "$level: but no secret")
+    is($t->leaks($log, @skip), 0, "[attack 88] $level: but no secret")
         or diag join "\n", $t->leaks($log, @skip);
     my $access = $t->node->access_log;
-    is($t->leaks($access), 0, "$level: nor the access log")
+    is($t->leaks($access), 0, "[attack 88] $level: nor the access log")
         or diag join "\n", $t->leaks($access);
-    is($t->leaks(slurp("$t->{dir}/a/stderr.log")), 0, "$level: nor stderr");
+    is($t->leaks(slurp("$t->{dir}/a/stderr.log")), 0, "[attack 88] $level: nor stderr");
 
     my $seen = join "\n", map { $_->{raw} } $t->app->all;
     cmp_ok(length $seen, '>', 100, "$level: the application saw something");
-    is($t->leaks($seen), 0, "$level: but no secret")
+    is($t->leaks($seen), 0, "[attack 88] $level: but no secret")
         or diag join "\n", $t->leaks($seen);
 
     my @files = grep { -f && -s } map { glob "$t->{dir}/a/$_/*" }
                 qw(client_body proxy fastcgi uwsgi scgi);
-    is(scalar @files, 0, "$level: no temporary file is left");
+    push @files, glob "$t->{dir}/a/core*";
+    is(scalar @files, 0, "[attack 88] $level: no temporary file is left");
 
     $t->finish;
 }

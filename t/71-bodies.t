@@ -78,6 +78,19 @@ for my $length ('-1', '9223372036854775808', '1x', '0x10', '+1') {
     is($conn->response->status, 400, "[attack 60] a length of $length");
     $conn->close;
 }
+for my $case ([413, 'Content-Length' => 9000, @FORM],
+              [415, 'Content-Length' => 9, 'Content-Type' => 'text/plain'])
+{
+    my ($status, @h) = @$case;
+    my $c = visitor();
+    my $conn = $c->connect;
+    $conn->send($c->build('POST', '/2fa/login', headers => [@JSON, @h,
+        Expect => '100-continue']));
+    my $r = $conn->response;
+    is($r->status, $status, "[attack 82] Expect: 100-continue, and $status");
+    is_deeply($r->{interim}, [], '[attack 82] without a 100 before');
+    $conn->close;
+}
 {
     my $c = visitor();
     my $conn = $c->connect;
