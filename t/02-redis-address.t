@@ -31,10 +31,10 @@ for my $name (qw(tcp db prefix user)) {
     through($c->get('/x'), "$name: works");
 
     my $dump = $redis->dump;
-    unlike($dump, qr/^db[0-24-9] /m, 'db: nothing outside database 3')
+    unlike($dump, qr/^db[0-24-9] /m, '[attack 99] db: nothing outside database 3')
         if $name eq 'db';
     like($dump, qr/^db3 /m, 'db: it is in database 3') if $name eq 'db';
-    unlike($dump, qr/^db0 \w+ (?!gate7:)/m, 'prefix: every key has it')
+    unlike($dump, qr/^db0 \w+ (?!gate7:)/m, '[attack 99] prefix: every key has it')
         if $name eq 'prefix';
     like($dump, qr/^db0 \w+ totp:/m, 'tcp: the prefix is totp:')
         if $name eq 'tcp';

@@ -305,7 +305,8 @@ is_error($nobody->get('/ep'), 401, 'login_required', 'error_page 401');
 is_redirect($nobody->get_html('/ep'), '/2fa/login', '/ep', 'error_page 303');
 through($alice->get('/ep'), 'and a session goes through');
 $app->reset;
-refused($nobody->get('/ep-404?status=404'), 'error_page into a gated location');
+refused($nobody->get('/ep-404?status=404'),
+        '[attack 72] error_page into a gated location');
 is(scalar(grep { $_->{uri} =~ /secret/ } $app->requests), 0,
    'which the application does not see');
 through($alice->get('/ep-404?status=404'), 'with a session');
@@ -316,14 +317,14 @@ through($alice->get('/ep-deny'), 'with a session');
 # The last location decides.
 
 $app->reset;
-refused($nobody->get('/tf-off'), 'try_files into a gated location');
+refused($nobody->get('/tf-off'), '[attack 73] try_files into a gated location');
 refused($nobody->get('/tf-named'), 'try_files, gated on both sides');
 refused($nobody->get('/tf-off-named'), 'try_files into a gated named location');
 refused($nobody->get('/tf-open'), 'a gated location before try_files');
 refused($nobody->get('/rw'), 'rewrite into a gated location');
 is($app->hits, 0, 'none of them reached the application');
 refused($nobody->get('/xa?h=X-Accel-Redirect:%20/secret-page'),
-        'X-Accel-Redirect into a gated location');
+        '[attack 77] X-Accel-Redirect into a gated location');
 refused($nobody->get('/xa?h=X-Accel-Redirect:%20/hidden'),
         'X-Accel-Redirect into an internal one');
 refused($nobody->get('/xa?h=X-Accel-Redirect:%20%40app'),
@@ -343,17 +344,17 @@ for my $path ('/tf-off', '/tf-named', '/tf-off-named', '/tf-open', '/rw',
 # Locations within locations.
 
 refused($nobody->get('/if'), 'if, not taken');
-refused($nobody->get('/if?x=1'), 'if, taken');
+refused($nobody->get('/if?x=1'), '[attack 75] if, taken');
 through($alice->get('/if?x=1'), 'if, taken, with a session');
 for my $path (qw(/limit /limit-inner)) {
-    refused($nobody->get($path), "$path: limit_except, GET");
+    refused($nobody->get($path), "[attack 75] $path: limit_except, GET");
     refused($nobody->request('POST', $path, body => 'x'), "$path: POST");
     through($alice->get($path), "$path: GET with a session");
     through($alice->request('POST', $path, body => 'x'),
             "$path: POST with a session");
 }
 is($nobody->get('/return')->body, "open\n",
-   'return answers before the gate: the README says so');
+   '[attack 74] return answers before the gate: the README says so');
 
 
 # One connection, several visitors.
@@ -381,7 +382,8 @@ for my $path (qw(/a /2fa/none /2fa/login)) {
     is($r->json->{uri}, '/ping', 'and no other');
 }
 $conn->close;
-is(scalar(grep { $_->{uri} =~ /inner/ } $app->requests), 0, 'no smuggling');
+is(scalar(grep { $_->{uri} =~ /inner/ } $app->requests), 0,
+   '[attack 67] no smuggling');
 
 $conn = $nobody->connect;
 $conn->send($nobody->build('POST', '/a', headers => [Expect => '100-continue',
@@ -406,7 +408,7 @@ $conn->close;
 refused($nobody->get('/a', 'If-Modified-Since' => 'Sun, 06 Nov 2033 08:49:37 GMT'),
         'If-Modified-Since');
 refused($nobody->get('/a', 'If-None-Match' => '*'), 'If-None-Match');
-refused($nobody->get('/a', Range => 'bytes=0-1'), 'Range');
+refused($nobody->get('/a', Range => 'bytes=0-1'), '[attack 84] Range');
 
 
 # Spellings of an address.

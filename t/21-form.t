@@ -27,7 +27,7 @@ sub raw_post {
 for my $page (qw(login code settings setup backup-codes disable logout), '') {
     for my $method (qw(PUT DELETE PATCH OPTIONS FOO)) {
         my $r = $alice->request($method, "/2fa/$page", headers => [@JSON]);
-        is_error($r, 405, 'bad_method', "$method /2fa/$page");
+        is_error($r, 405, 'bad_method', "[attack 68] $method /2fa/$page");
         like($r->header('Allow') || '', qr/GET/, 'with Allow');
     }
 }
@@ -54,7 +54,7 @@ for my $type ('application/json', 'text/plain', 'multipart/form-data; boundary=x
               'application/x-www-form-urlencodedx', 'application/xml', 'x')
 {
     is_error(raw_post($half, 'code', $form, 'Content-Type' => $type), 415,
-             'bad_type', "[attack 45] type $type");
+             'bad_type', "[attack 45] [attack 63] type $type");
 }
 is_error($half->request('POST', '/2fa/code', body => $form, headers => [@JSON]),
          415, 'bad_type', 'no type');
@@ -63,7 +63,7 @@ is_error($half->request('POST', '/2fa/code', body => $form, headers => [@JSON]),
 # Sizes.
 
 is_error(raw_post($half, 'code', "$form&x=" . 'x' x 9000), 413, 'too_large',
-         'more than 8 KiB');
+         '[attack 60] more than 8 KiB');
 {
     my $conn = $half->connect;
     $conn->send($half->build('POST', '/2fa/code', headers => [@JSON,
@@ -99,7 +99,8 @@ my %bad = (
     'a field twice, escaped' => "$form&c%6fde=1",
 );
 for my $name (sort keys %bad) {
-    is_error(raw_post($half, 'code', $bad{$name}), 400, 'bad_request', $name);
+    is_error(raw_post($half, 'code', $bad{$name}), 400, 'bad_request',
+             "[attack 64] [attack 65] $name");
 }
 
 
@@ -258,7 +259,7 @@ for my $size (1, 7, 1000) {
     $answers{ $r->status . ' ' . $r->target }++;
     $conn->close;
 }
-is(scalar(keys %answers), 1, 'split and chunked bodies give one answer')
+is(scalar(keys %answers), 1, '[attack 62] split and chunked bodies give one answer')
     or diag explain \%answers;
 like((keys %answers)[0] || '', qr/^200 /, 'which is that of the whole body');
 

@@ -111,7 +111,7 @@ for my $name (sort keys %odd) {
 wait_until(sub { 7 == grep { /"\/who"/ } split /\n/, slurp("$node->{prefix}/user.log") });
 my @who = grep { /"\/who"/ } split /\n/, slurp("$node->{prefix}/user.log");
 is(scalar(grep { m{\A127\.\S+ \[[ -!\#-~]+\] "/who" \[-\] \[[\w.-]+\] end\z} } @who),
-   scalar keys %odd, '[attack 87] odd names in the access log: escaped, one line each')
+   scalar keys %odd, '[attack 83] [attack 87] odd names in the access log: escaped, one line each')
     or diag join "\n", @who;
 clean('users');
 
