@@ -11,6 +11,8 @@
 
 
 static ngx_int_t ngx_http_totp_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_totp_init_phase(ngx_http_core_main_conf_t *cmcf,
+    ngx_http_phases phase, ngx_http_handler_pt handler);
 static ngx_int_t ngx_http_totp_init_process(ngx_cycle_t *cycle);
 static void ngx_http_totp_exit_process(ngx_cycle_t *cycle);
 
@@ -68,12 +70,18 @@ ngx_http_totp_init(ngx_conf_t *cf)
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
-    if (h == NULL) {
+    if (ngx_http_totp_init_phase(cmcf, NGX_HTTP_POST_READ_PHASE,
+                                 ngx_http_totp_strip_handler)
+        != NGX_OK
+        || ngx_http_totp_init_phase(cmcf, NGX_HTTP_SERVER_REWRITE_PHASE,
+                                    ngx_http_totp_strip_late_handler)
+           != NGX_OK
+        || ngx_http_totp_init_phase(cmcf, NGX_HTTP_REWRITE_PHASE,
+                                    ngx_http_totp_strip_late_handler)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
-
-    *h = ngx_http_totp_strip_handler;
 
     /*
      * The handlers of a phase run from the last to the first: ours moves to
@@ -96,6 +104,23 @@ ngx_http_totp_init(ngx_conf_t *cf)
     h[0] = ngx_http_totp_gate_handler;
 
     return ngx_http_totp_gate_filter_init(cf);
+}
+
+
+static ngx_int_t
+ngx_http_totp_init_phase(ngx_http_core_main_conf_t *cmcf,
+    ngx_http_phases phase, ngx_http_handler_pt handler)
+{
+    ngx_http_handler_pt  *h;
+
+    h = ngx_array_push(&cmcf->phases[phase].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = handler;
+
+    return NGX_OK;
 }
 
 

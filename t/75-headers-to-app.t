@@ -3,7 +3,8 @@
 
 use Totp::Test;
 
-my $t = Totp::Test->new(users => [qw(alice bob)], server => <<'END');
+my $t = Totp::Test->new(users => [qw(alice bob)], server => <<'END',
+    servers => <<'END2');
         totp              on;
         proxy_set_header  X-Forwarded-User  $totp_user;
         proxy_set_header  X-Stage           $totp_stage;
@@ -23,6 +24,20 @@ my $t = Totp::Test->new(users => [qw(alice bob)], server => <<'END');
                        proxy_set_header Upgrade $http_upgrade;
                        proxy_set_header Connection "upgrade"; }
 END
+    server {
+        listen      127.0.0.1:%PORT_pages%;
+        totp        on;
+        error_page  400 =200 /any;
+        error_page  494 =200 @any;
+        location /     { proxy_pass http://%APP%; }
+        location /any  { satisfy any; allow 127.0.0.1; deny all;
+                         proxy_pass http://%APP%; }
+        location @any  { satisfy any; allow 127.0.0.1; deny all;
+                         set $seen "[$http_cookie]"; proxy_set_header X-Seen $seen;
+                         proxy_pass http://%APP%; }
+        location /2fa/ { totp_portal; }
+    }
+END2
 
 my $alice = $t->client->ready('alice');
 my $bob = $t->client;
@@ -117,6 +132,19 @@ $alice->request('GET', '/x', cookies => 0, headers => [
 my ($q) = $t->app->requests;
 like($q->{head}, qr/^Authorization: Bearer abc\r$/m, '[attack 86] Authorization arrives');
 like($q->{head}, qr/^Cookie: a=1; b=2\r$/m, '[attack 86] and the other cookies');
+
+for my $case (['Content-Length: x', 'a bad length'], ['X: ' . 'y' x 9000, 'too long a header']) {
+    my ($line, $name) = @$case;
+    $t->app->reset;
+    my $conn = $alice->clone(port => $t->node->port('pages'))->connect;
+    $conn->send("GET /x HTTP/1.1\r\nHost: x\r\nCookie: a=1; totp=$alice->{jar}{totp}"
+                . "\r\n$line\r\n\r\n");
+    is($conn->response->status, 200, "[attack 86] the error page of $name");
+    my ($q) = $t->app->requests;
+    unlike($q->{head}, qr/totp=/, "[attack 86] the error page of $name: not our cookie");
+    like($q->{head}, qr/^Cookie: a=1\r$/m, "[attack 86] the error page of $name: the other");
+    $conn->close;
+}
 
 my $ws = $alice->connect;
 $t->app->reset;

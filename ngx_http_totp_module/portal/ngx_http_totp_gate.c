@@ -58,18 +58,6 @@ ngx_http_totp_gate_handler(ngx_http_request_t *r)
         ctx->passed = NULL;
         ctx->renew = 0;
         ctx->error = NGX_HTTP_TOTP_OK;
-
-    } else if (r->internal) {
-
-        /*
-         * the error page of a request that was refused while it was read has
-         * not been through the post-read phase
-         */
-
-        rc = ngx_http_totp_strip_handler(r);
-        if (rc != NGX_DECLINED) {
-            return rc;
-        }
     }
 
     if (conf->gate == NGX_HTTP_TOTP_GATE_OFF && !conf->portal) {

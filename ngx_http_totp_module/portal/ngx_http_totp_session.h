@@ -90,5 +90,12 @@ ngx_str_t ngx_http_totp_session_clear(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_totp_strip_handler(ngx_http_request_t *r);
 
+/*
+ * The same for the error page of a request that was refused while it was read,
+ * which has not been through that phase: the handler of both rewrite phases,
+ * as a named location sees but the second.
+ */
+ngx_int_t ngx_http_totp_strip_late_handler(ngx_http_request_t *r);
+
 
 #endif /* NGX_HTTP_TOTP_SESSION_H */

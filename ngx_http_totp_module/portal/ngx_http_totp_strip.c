@@ -60,6 +60,17 @@ ngx_http_totp_strip_handler(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_http_totp_strip_late_handler(ngx_http_request_t *r)
+{
+    if (!r->internal || r != r->main || ngx_http_totp_ctx_find(r)) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_totp_strip_handler(r);
+}
+
+
 /*
  * The value moves to new memory: variables that were read before point into
  * the old.
