@@ -3,8 +3,8 @@
 
 use Totp::Test;
 
-my $t = Totp::Test->new(users => [qw(alice bob)], server => <<'END',
-    servers => <<'END2');
+my $t = Totp::Test->new(users => [qw(alice bob)],
+    server => <<'END', servers => <<'END2');
         totp              on;
         proxy_set_header  X-Forwarded-User  $totp_user;
         proxy_set_header  X-Stage           $totp_stage;
