@@ -205,7 +205,7 @@ $fake->clear;
 
 # ACCEPTED, BUT NOBODY HEARD OF IT: the code is spent.
 
-my $accept = qr/^EVAL.* totp \d+$/s;
+my $accept = qr/^EVAL.* totp \d+ [0-9a-f]+$/s;
 
 for (['cut off', close => 'before'], ['cut in half', half => 5],
      ['stalled', stall => 1], ['an error', reply => r_error('OOM x')],

@@ -27,6 +27,7 @@ struct ngx_http_totp_feed_s {
 
     uint64_t                     ms;        /* the last id seen */
     uint64_t                     seq;
+    ngx_msec_t                   asked;     /* the last XREAD */
     unsigned                     seen:1;    /* there is one */
     unsigned                     complete:1;
 };
@@ -227,6 +228,7 @@ ngx_http_totp_feed_follow(ngx_http_totp_feed_t *feed)
                              - last);
 
     timeout = NGX_HTTP_TOTP_FEED_BLOCK + feed->redis->timeout;
+    feed->asked = ngx_current_msec;
 
     if (ngx_http_totp_feed_send(feed, 8, argv, timeout,
                                 ngx_http_totp_feed_follow_done)
@@ -248,9 +250,18 @@ ngx_http_totp_feed_follow_done(void *data, const totp_resp_t *reply)
 
     feed = data;
 
-    if (ngx_http_totp_feed_failed(feed, reply)
-        || totp_resp_type(reply) == TOTP_RESP_NIL)
-    {
+    if (ngx_http_totp_feed_failed(feed, reply)) {
+        return;
+    }
+
+    if (totp_resp_type(reply) == TOTP_RESP_NIL) {
+
+        /* else we would ask without a pause */
+
+        if (ngx_current_msec - feed->asked < NGX_HTTP_TOTP_FEED_BLOCK / 2) {
+            ngx_http_totp_rconn_drop(feed->rc, "XREAD does not wait");
+        }
+
         return;
     }
 

@@ -606,6 +606,7 @@ static void
 ngx_http_totp_rconn_take(ngx_http_totp_rconn_t *rc, const totp_resp_t *reply)
 {
     ngx_uint_t                  error;
+    const char                 *why;
     ngx_queue_t                *q;
     ngx_http_totp_rcmd_t       *cmd;
     ngx_http_totp_rcmd_kind_e   kind;
@@ -636,6 +637,17 @@ ngx_http_totp_rconn_take(ngx_http_totp_rconn_t *rc, const totp_resp_t *reply)
         ngx_http_totp_rcmd_free(cmd);
         ngx_http_totp_rconn_greeted(rc, kind, reply);
         return;
+    }
+
+    if (kind == ngx_http_totp_rcmd_heartbeat) {
+
+        why = ngx_http_totp_rconn_greet_judge(kind, reply);
+
+        if (why) {
+            ngx_http_totp_rcmd_free(cmd);
+            ngx_http_totp_rconn_lost(rc, 0, 0, why, error ? reply : NULL);
+            return;
+        }
     }
 
     if (!error) {

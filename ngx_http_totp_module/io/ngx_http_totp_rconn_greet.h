@@ -11,7 +11,10 @@
 /* Fills rc->greeting.  NGX_ERROR: out of memory. */
 ngx_int_t ngx_http_totp_rconn_greet_make(ngx_http_totp_rconn_t *rc);
 
-/* NULL: as it should be.  Else why not, for the log; static. */
+/*
+ * The answer to one of these, or to a heartbeat.  NULL: as it should be.  Else
+ * why not, for the log; static.
+ */
 const char *ngx_http_totp_rconn_greet_judge(ngx_http_totp_rcmd_kind_e kind,
     const totp_resp_t *reply);
 

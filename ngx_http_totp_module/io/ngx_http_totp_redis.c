@@ -25,8 +25,8 @@ struct ngx_http_totp_call_s {
     void                           *data;
     size_t                          size;   /* of all this memory */
     int                             argc;
-    totp_str_t                      argv[]; /* EVALSHA sha numkeys ..., then
-                                               the bytes */
+    totp_str_t                      argv[]; /* EVALSHA sha numkeys ... mark,
+                                               then the bytes */
 };
 
 
@@ -41,6 +41,7 @@ struct ngx_http_totp_redis_s {
     ngx_http_totp_redis_conf_t     *conf;
     ngx_log_t                      *log;
     ngx_queue_t                     calls;
+    uint64_t                        mark;   /* of the last call */
 
     ngx_http_totp_redis_logged_t    logged[NGX_HTTP_TOTP_REDIS_LOGGED];
 
@@ -52,6 +53,8 @@ struct ngx_http_totp_redis_s {
 
 static void ngx_http_totp_redis_call_done(void *data,
     const totp_resp_t *reply);
+static const totp_resp_t *ngx_http_totp_redis_answer(
+    ngx_http_totp_call_t *call, const totp_resp_t *reply);
 static ngx_int_t ngx_http_totp_redis_eval(ngx_http_totp_call_t *call);
 static void ngx_http_totp_redis_error(ngx_http_totp_redis_t *redis,
     const char *name, const totp_resp_t *error);
@@ -96,6 +99,10 @@ ngx_http_totp_redis_create(ngx_cycle_t *cycle,
 
     redis->conf = conf;
     redis->log = cycle->log;
+
+    /* another worker's are others, should a proxy confuse our connections */
+
+    redis->mark = (uint64_t) ngx_random() << 32 ^ (uint64_t) ngx_random();
 
     ngx_queue_init(&redis->calls);
 
@@ -147,8 +154,8 @@ ngx_http_totp_redis_script(ngx_http_totp_redis_t *redis,
     ngx_uint_t             i;
     ngx_http_totp_call_t  *call;
 
-    size = sizeof(ngx_http_totp_call_t) + (argc + 3) * sizeof(totp_str_t)
-           + NGX_INT_T_LEN;
+    size = sizeof(ngx_http_totp_call_t) + (argc + 4) * sizeof(totp_str_t)
+           + NGX_INT_T_LEN + NGX_INT64_LEN;
 
     for (i = 0; i < argc; i++) {
         size += argv[i].len;
@@ -167,7 +174,7 @@ ngx_http_totp_redis_script(ngx_http_totp_redis_t *redis,
     call->done = done;
     call->data = data;
     call->size = size;
-    call->argc = (int) argc + 3;
+    call->argc = (int) argc + 4;
 
     p = (u_char *) &call->argv[call->argc];
 
@@ -181,6 +188,9 @@ ngx_http_totp_redis_script(ngx_http_totp_redis_t *redis,
         call->argv[i + 3] = totp_str(p, argv[i].len);
         p = ngx_cpymem(p, argv[i].data, argv[i].len);
     }
+
+    call->argv[argc + 3] = totp_str(p, ngx_sprintf(p, "%xL", ++redis->mark)
+                                       - p);
 
     ngx_queue_insert_tail(&redis->calls, &call->queue);
 
@@ -214,6 +224,7 @@ ngx_http_totp_call_forget(ngx_http_totp_call_t *call)
 static void
 ngx_http_totp_redis_call_done(void *data, const totp_resp_t *reply)
 {
+    const totp_resp_t      *answer;
     ngx_http_totp_call_t   *call;
     ngx_http_totp_redis_t  *redis;
 
@@ -226,8 +237,21 @@ ngx_http_totp_redis_call_done(void *data, const totp_resp_t *reply)
                    "totp redis script \"%s\" done, type:%d",
                    call->script->name, (int) totp_resp_type(reply));
 
+    if (reply == NULL) {
+        ngx_http_totp_redis_call_finish(call, NULL);
+        return;
+    }
+
     if (totp_resp_type(reply) != TOTP_RESP_ERROR) {
-        ngx_http_totp_redis_call_finish(call, reply);
+
+        answer = ngx_http_totp_redis_answer(call, reply);
+
+        if (answer == NULL) {
+            ngx_http_totp_rconn_drop(redis->rc,
+                                     "an answer is not to what was asked");
+        }
+
+        ngx_http_totp_redis_call_finish(call, answer);
         return;
     }
 
@@ -251,6 +275,31 @@ ngx_http_totp_redis_call_done(void *data, const totp_resp_t *reply)
     }
 
     ngx_http_totp_redis_call_finish(call, NULL);
+}
+
+
+/*
+ * What the script gave, behind the call's mark.  NULL: that is no answer of
+ * ours, or that of another call, and whose the next one is nobody knows.
+ */
+
+static const totp_resp_t *
+ngx_http_totp_redis_answer(ngx_http_totp_call_t *call,
+    const totp_resp_t *reply)
+{
+    const totp_resp_t  *answer;
+
+    answer = totp_resp_element(reply, 1);
+
+    if (totp_resp_elements(reply) != 2
+        || totp_resp_elements(answer) == 0
+        || !totp_str_eq(totp_resp_str(totp_resp_element(reply, 0)),
+                        call->argv[call->argc - 1]))
+    {
+        return NULL;
+    }
+
+    return answer;
 }
 
 

@@ -46,6 +46,10 @@ ngx_uint_t ngx_http_totp_redis_up(ngx_http_totp_redis_t *redis);
 /*
  * EVALSHA, and EVAL once on NOSCRIPT.  argv is keys, then arguments; all is
  * copied.  Returns NULL when it cannot be sent: done is never called then.
+ *
+ * The script gets one argument more, the last: a mark that no other call has.
+ * It answers {mark, {...}}, and done is given the inner array, which is not
+ * empty.  Any other answer costs the connection, whose order nobody knows then.
  */
 ngx_http_totp_call_t *ngx_http_totp_redis_script(ngx_http_totp_redis_t *redis,
     const ngx_http_totp_script_t *script, ngx_uint_t flags, ngx_uint_t nkeys,

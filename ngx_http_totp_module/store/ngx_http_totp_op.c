@@ -201,6 +201,8 @@ ngx_http_totp_op_destroy(ngx_http_totp_op_t *op)
 static ngx_http_totp_store_rc_t
 ngx_http_totp_op_word(const totp_resp_t *reply, ngx_http_totp_reply_t *out)
 {
+    int                ok;
+    int64_t            wait;
     totp_str_t         word;
     ngx_uint_t         i;
 
@@ -223,9 +225,13 @@ ngx_http_totp_op_word(const totp_resp_t *reply, ngx_http_totp_reply_t *out)
             && ngx_memcmp(word.data, words[i].word, word.len) == 0)
         {
             if (words[i].rc == NGX_HTTP_TOTP_STORE_LOCKED) {
-                out->rc = NGX_HTTP_TOTP_STORE_LOCKED;
-                out->retry_after = (time_t) totp_resp_int(
-                                           totp_resp_element(reply, 1), NULL);
+                wait = totp_resp_int(totp_resp_element(reply, 1), &ok);
+
+                if (!ok || wait < -1) {
+                    return NGX_HTTP_TOTP_STORE_UNAVAILABLE;
+                }
+
+                out->retry_after = (time_t) wait;
             }
 
             return words[i].rc;
@@ -242,19 +248,23 @@ ngx_http_totp_op_word(const totp_resp_t *reply, ngx_http_totp_reply_t *out)
 
 /*
  * Nothing is known of this user.  That Redis is away is said once by the
- * connection; whose record is broken, or lacks its key, only we can say.
+ * connection; whose record is broken, or lacks its key, only we can say.  One
+ * line a second: where all of Redis refuses, every user is such a one.
  */
 
 static void
 ngx_http_totp_op_unknown(ngx_http_totp_op_t *op, const totp_resp_t *reply)
 {
-    u_char      buf[NGX_HTTP_TOTP_NAME_MAX];
-    ngx_str_t   name, id;
-    totp_str_t  word;
+    u_char         buf[NGX_HTTP_TOTP_NAME_MAX];
+    ngx_str_t      name, id;
+    totp_str_t     word;
+    static time_t  logged;
 
-    if (!ngx_http_totp_op_up()) {
+    if (!ngx_http_totp_op_up() || logged == ngx_time()) {
         return;
     }
+
+    logged = ngx_time();
 
     name = ngx_http_totp_store_name(buf, ngx_http_totp_str(&op->conf->realm),
                                     totp_str(op->user, op->user_len));
@@ -262,9 +272,8 @@ ngx_http_totp_op_unknown(ngx_http_totp_op_t *op, const totp_resp_t *reply)
     word = totp_resp_str(totp_resp_element(reply, 0));
 
     if (totp_str_eq(word, totp_str("key", 3))) {
-        word = totp_resp_str(totp_resp_element(reply, 1));
-        id.len = word.len;
-        id.data = (u_char *) word.data;
+        id = ngx_http_totp_op_key_id(
+                               totp_resp_str(totp_resp_element(reply, 1)));
 
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "totp: the backup codes of \"%V\" are kept under the key "
@@ -277,6 +286,37 @@ ngx_http_totp_op_unknown(ngx_http_totp_op_t *op, const totp_resp_t *reply)
                   "totp: redis says nothing that can be used of \"%V\"; look "
                   "at \"%Vuser:{%V}\" and its neighbours", &name,
                   &ngx_http_totp_op_mcf->redis.prefix, &name);
+}
+
+
+/*
+ * The id of a key as Redis gives it, for a log that must not hold what anybody
+ * may have written there.
+ */
+
+ngx_str_t
+ngx_http_totp_op_key_id(totp_str_t s)
+{
+    size_t     i;
+    u_char     c;
+    ngx_str_t  id;
+
+    for (i = 0; i < s.len; i++) {
+        c = s.data[i];
+
+        if (i == TOTP_KEY_ID_MAX
+            || !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+                 || (c >= '0' && c <= '9') || c == '_' || c == '-'))
+        {
+            ngx_str_set(&id, "?");
+            return id;
+        }
+    }
+
+    id.len = s.len;
+    id.data = (u_char *) s.data;
+
+    return id;
 }
 
 
@@ -297,6 +337,23 @@ ngx_http_totp_op_int(const totp_resp_t *reply, ngx_uint_t i,
     }
 
     return n;
+}
+
+
+totp_str_t
+ngx_http_totp_op_str(const totp_resp_t *reply, ngx_uint_t i,
+    ngx_http_totp_reply_t *out)
+{
+    const totp_resp_t  *element;
+
+    element = totp_resp_element(reply, i);
+
+    if (totp_resp_type(element) != TOTP_RESP_STRING) {
+        out->rc = NGX_HTTP_TOTP_STORE_UNAVAILABLE;
+        return totp_str("", 0);
+    }
+
+    return totp_resp_str(element);
 }
 
 

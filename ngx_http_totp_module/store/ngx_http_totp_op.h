@@ -98,6 +98,13 @@ ngx_http_totp_op_t *ngx_http_totp_op_send(ngx_http_totp_op_t *op,
 uint64_t ngx_http_totp_op_int(const totp_resp_t *reply, ngx_uint_t i,
     ngx_http_totp_reply_t *out);
 
+/* A bulk string; else out->rc changes. */
+totp_str_t ngx_http_totp_op_str(const totp_resp_t *reply, ngx_uint_t i,
+    ngx_http_totp_reply_t *out);
+
+/* "?" where it is not one that a keyring could have. */
+ngx_str_t ngx_http_totp_op_key_id(totp_str_t s);
+
 /* Redis is empty or another store: tells the operator what confirms it. */
 void ngx_http_totp_op_foreign(void);
 

@@ -4,6 +4,17 @@
 #include "totp_embedded.h"
 
 
+/*
+ * Around every script: the last argument is the call's mark, and comes back in
+ * front of the answer, so that an answer tells what it belongs to.
+ */
+
+#define NGX_HTTP_TOTP_SCRIPTS_HEAD                                            \
+    "local mark = table.remove(ARGV)\nlocal function answer()\n"
+#define NGX_HTTP_TOTP_SCRIPTS_TAIL                                            \
+    "\nend\nreturn {mark, answer()}\n"
+
+
 #define ngx_http_totp_script(name)                                            \
     ngx_http_totp_script_t  ngx_http_totp_script_##name =                     \
         { "lua/" #name ".lua", { 0, NULL }, "" }
@@ -48,6 +59,7 @@ ngx_int_t
 ngx_http_totp_scripts_init(ngx_cycle_t *cycle)
 {
     u_char                  *p;
+    size_t                   len;
     ngx_uint_t               i;
     totp_str_t               common;
     const totp_str_t        *body;
@@ -66,15 +78,23 @@ ngx_http_totp_scripts_init(ngx_cycle_t *cycle)
         script = ngx_http_totp_scripts[i];
         body = &totp_embedded_find(script->name)->data;
 
-        p = ngx_pnalloc(cycle->pool, common.len + body->len);
+        len = sizeof(NGX_HTTP_TOTP_SCRIPTS_HEAD) - 1 + common.len + body->len
+              + sizeof(NGX_HTTP_TOTP_SCRIPTS_TAIL) - 1;
+
+        p = ngx_pnalloc(cycle->pool, len);
         if (p == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_memcpy(p, common.data, common.len);
-        ngx_memcpy(p + common.len, body->data, body->len);
+        script->source = totp_str(p, len);
 
-        script->source = totp_str(p, common.len + body->len);
+        p = ngx_cpymem(p, NGX_HTTP_TOTP_SCRIPTS_HEAD,
+                       sizeof(NGX_HTTP_TOTP_SCRIPTS_HEAD) - 1);
+        p = ngx_cpymem(p, common.data, common.len);
+        p = ngx_cpymem(p, body->data, body->len);
+        ngx_memcpy(p, NGX_HTTP_TOTP_SCRIPTS_TAIL,
+                   sizeof(NGX_HTTP_TOTP_SCRIPTS_TAIL) - 1);
+
         ngx_http_totp_script_prepare(script);
     }
 

@@ -7,6 +7,7 @@
 
 static ngx_int_t ngx_http_totp_store_hello(void *data,
     const totp_resp_t *reply);
+static ngx_uint_t ngx_http_totp_store_is_id(totp_str_t s);
 static void ngx_http_totp_store_entry(void *data, uint64_t ms,
     const totp_resp_t *fields);
 static void ngx_http_totp_store_complete(void *data);
@@ -119,26 +120,35 @@ ngx_http_totp_store_up(void)
 static ngx_int_t
 ngx_http_totp_store_hello(void *data, const totp_resp_t *reply)
 {
-    u_char      *id;
-    totp_str_t   word, given;
+    u_char             *id;
+    totp_str_t          word, given;
+    static ngx_uint_t   told;
 
     word = totp_resp_str(totp_resp_element(reply, 0));
     given = totp_resp_str(totp_resp_element(reply, 1));
 
-    if (word.len != 2 || given.len != NGX_HTTP_TOTP_STORE_ID_LEN) {
+    id = ngx_http_totp_zone_store_id(ngx_http_totp_op_mcf->zone);
 
-        if (totp_resp_type(reply) == TOTP_RESP_ERROR) {
+    if (!totp_str_eq(word, totp_str("ok", 2))
+        || !ngx_http_totp_store_is_id(given)
+        || (id && ngx_memcmp(id, given.data, given.len) != 0))
+    {
+        if (totp_str_eq(word, totp_str("store", 5))) {
+            ngx_http_totp_op_foreign();
+        }
+
+        if (totp_resp_type(reply) == TOTP_RESP_ERROR && !told) {
+            told = 1;
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                           "totp: redis refuses the greeting script; does its "
                           "ACL allow EVAL and \"%V*\"?",
                           &ngx_http_totp_op_mcf->redis.prefix);
-
-        } else {
-            ngx_http_totp_op_foreign();
         }
 
         return NGX_ERROR;
     }
+
+    told = 0;
 
     ngx_http_totp_zone_set_store_id(ngx_http_totp_op_mcf->zone, given.data);
 
@@ -148,6 +158,25 @@ ngx_http_totp_store_hello(void *data, const totp_resp_t *reply)
                                      totp_str(id, NGX_HTTP_TOTP_STORE_ID_LEN);
 
     return NGX_OK;
+}
+
+
+/* As we make them: an operator pastes it into a shell. */
+
+static ngx_uint_t
+ngx_http_totp_store_is_id(totp_str_t s)
+{
+    size_t  i;
+
+    for (i = 0; i < s.len; i++) {
+        if (!((s.data[i] >= '0' && s.data[i] <= '9')
+              || (s.data[i] >= 'a' && s.data[i] <= 'f')))
+        {
+            return 0;
+        }
+    }
+
+    return s.len == NGX_HTTP_TOTP_STORE_ID_LEN;
 }
 
 

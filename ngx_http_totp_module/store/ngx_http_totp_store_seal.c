@@ -200,8 +200,8 @@ ngx_http_totp_store_open(ngx_http_totp_op_t *op, const char *purpose,
     if (rc == TOTP_SEAL_NO_KEY) {
         dot = ngx_strlchr((u_char *) sealed.data,
                           (u_char *) sealed.data + sealed.len, '.');
-        id.data = (u_char *) sealed.data;
-        id.len = dot ? dot - id.data : 0;
+        id = ngx_http_totp_op_key_id(totp_str(sealed.data,
+                              dot ? dot - (u_char *) sealed.data : 0));
 
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "totp: the %s of \"%V\" is sealed under the key \"%V\", "

@@ -173,7 +173,7 @@ ngx_http_totp_store_codes_parse(ngx_http_totp_op_t *op,
     out->enabled = 1;
     out->now = ngx_http_totp_op_int(reply, 1, out);
     out->backup_left = ngx_http_totp_op_int(reply, 2, out);
-    sealed = totp_resp_str(totp_resp_element(reply, 3));
+    sealed = ngx_http_totp_op_str(reply, 3, out);
     out->expires_in = ngx_http_totp_op_int(reply, 4, out);
     out->more_left = ngx_http_totp_op_int(reply, 5, out);
 
