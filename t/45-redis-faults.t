@@ -1,241 +1,492 @@
-# Redis misbehaves on the wire, in front of a sound one: visitors are told
-# `unavailable`, nobody gets in, and all works again without touching nginx.
+# Every fault of an answer at every step of every journey: whoever asked is told
+# `unavailable`, nobody gets in or out by it, another user's answer is never
+# taken for theirs, the connection is dropped where its order is unknown, and
+# all works again without touching nginx.
 
 use Totp::Test;
 use Totp::FakeRedis;
+use Totp::Faults;
+use Totp::Lanes;
 
-# A code is good once, and the window has six at least: so many users that none
-# of them is asked for more.
+use constant LANES => 8;
 
-my @users = map { "user$_" } 1 .. 20;
-
-my $t = Totp::Test->new(users => \@users, nodes => 0, start => 0);
-my $fake = Totp::FakeRedis->new(dir => $t->dir,
-                                upstream => $t->redis->{socket});
-my $node = node('f', '500ms');
-my $patient = node('p', '20s');
-
-my $SCRIPT = qr/^EVAL(?:SHA)? /;
-my $turn = 0;
-
-for (@users) { $t->client->ready($_) }
+my @steps;
 
 
-# One worker, so that a visitor meets the connection that a fault was meant for.
+# THE STEPS.  make prepares a visitor and gives the request, as a code that may
+# be called any number of times: a step whose script never ran changes nothing.
+# script: which of the commands that name the user (or, address: the client's
+# address) meets the fault.  bytes: so many has the answer, about.  gate: what an
+# application's gate says to the visitor as long as the step has not been taken.
+# done: what is wrong with the answer when it has.
 
-sub node {
-    my ($name, $timeout) = @_;
+sub step { my ($name, %o) = @_;
+    push @steps, { name => $name, script => 0, gate => 401, status => 503, %o };
+    return }
 
-    my $n = $t->add_node($name,
-        defaults => { redis => 'totp_redis ' . $fake->address . ';' },
-        http => "totp_redis_connect_timeout 500ms;\n"
-                . "    totp_redis_timeout $timeout;");
-    (my $conf = $n->{conf}) =~ s/^worker_processes \d+;/worker_processes 1;/m;
-    $n->configure($conf);
-    $n->start;
+my $PASSWORD = sub { my ($r) = @_; return $r->stage ne 'password' };
+my $FULL = sub { my ($r) = @_; return $r->stage ne 'full' };
+my $OK = sub { my ($r) = @_; return $r->status != 200 };
 
-    return $n;
+step('reserve', make => \&signing_in, done => $PASSWORD, bytes => 40);
+step('reserve of the address', make => \&signing_in, address => 1,
+     done => $PASSWORD);
+step('sign in', make => \&signing_in, script => 1, done => $PASSWORD);
+step('sign in, no second factor', make => \&signing_in, script => 1, new => 1,
+     done => $FULL);
+step('sign in over a session', make => \&signing_in_again, script => 1,
+     gate => 200, done => $PASSWORD);
+step('refund', make => \&signing_in, address => 1, script => 1, status => 200,
+     done => $PASSWORD);
+step('refund of a refused try', make => \&refused_try, address => 1,
+     script => 1, status => 429, done => sub { $_[0]->status != 429 });
+step('code attempt', make => \&owing, done => $FULL);
+step('accept', make => \&owing, script => 1, done => $FULL);
+step('accept and reseal', make => \&owing, script => 1, old => 1,
+     done => $FULL);
+step('backup code', make => \&owing_backup, script => 1, done => $FULL);
+step('burn', make => \&off, script => 1,
+     done => sub { $_[0]->error ne 'clock_off' });
+step('fresh check, attempt', make => \&fresh, gate => 200, done => $FULL);
+step('fresh check, accept', make => \&fresh, gate => 200, script => 1,
+     done => $FULL);
+step('setup pending', make => got('setup'), new => 1, done => $OK,
+     bytes => 200);
+step('setup attempt', make => \&confirming, new => 1, done => $OK);
+step('enable', make => \&confirming, new => 1, script => 1, done => $OK);
+step('new phone, attempt', make => \&confirming, gate => 200, done => $OK);
+step('new phone', make => \&confirming, gate => 200, script => 1, done => $OK);
+step('backup codes shown', make => got('backup-codes'), gate => 200,
+     done => sub { !defined $_[0]->json->{expires_in} });
+step('more', make => sent('backup-codes', { more => 1 }), gate => 200,
+     done => $OK);
+step('renew', make => sent('backup-codes', {}), gate => 200, done => $OK);
+step('settings', make => got('settings'), gate => 200, bytes => 250,
+     done => sub { !$_[0]->json->{enabled} });
+step('disable', make => sent('disable', {}), gate => 200, done => $OK);
+step('sign out', make => sent('logout', {}), gate => 200, done => $OK);
+step('sign out, owing a code', make => \&leaving, done => $OK);
+step('everywhere', make => sent('logout', { everywhere => 1 }), gate => 200,
+     done => $OK);
+
+for my $i (0 .. $#steps) { @{ $steps[$i] }{qw(user no)} = ("s$i", $i) }
+
+
+# THE RIG: a node with one worker for each lane, so that a visitor meets the
+# connection that a fault was meant for.  k1 is where the users come from whose
+# secret is to be sealed anew.
+
+my $slow = int seconds(1000);
+my %conf = (http => "totp_redis_connect_timeout ${slow}ms;\n"
+    . "    totp_redis_timeout ${slow}ms;\n    totp_attempts 100 1h;\n"
+    . "    totp_fresh 1h;\n    totp_login_timeout 1h;\n"
+    . '    totp_backup_codes_display 10m;');
+my @k1 = (k1 => random_bytes(32));
+my $t = Totp::Test->new(nodes => 0, %conf, users => [
+    (map { $_->{user} } @steps), (map { ("by$_", "a$_", "b$_") } 1 .. LANES),
+    map { "e$_" } 1 .. 40 ]);
+my $redis = $t->redis;
+
+$t->keyring(@k1);
+my $home = $t->add_node('home')->start;
+my %enrolled;
+
+for my $step (grep { !$_->{new} } @steps) {
+    next unless $step->{old};
+    $enrolled{ $step->{user} } = $t->client->ready($step->{user});
+}
+
+$t->keyring(k2 => random_bytes(32), @k1);
+$home->reload or die 'reload';
+
+for my $step (grep { !$_->{new} && !$_->{old} } @steps) {
+    $enrolled{ $step->{user} } = $t->client->ready($step->{user});
+}
+
+for my $user ((map { ("by$_", "a$_") } 1 .. LANES), map { "e$_" } 1 .. 40) {
+    $enrolled{$user} = $t->client->ready($user);
+}
+
+my @lanes = map { lane($_) } 1 .. LANES;
+
+
+sub lane {
+    my ($i) = @_;
+
+    my ($node, $fake) = lane_node($t, $i, %conf);
+
+    # who stands by, and is known by the times in the record
+
+    $redis->cmd('HSET', key("by$i"), enabled_at => 1_000_000 + $i,
+                last_used_at => 2_000_000 + $i);
+
+    return { i => $i, node => $node, fake => $fake, ip => "127.78.$i.1",
+             by => $enrolled{"by$i"}->clone(port => $node->port) };
 }
 
 
-sub next_user { return $users[$turn++ % @users] }
+sub key { my ($user, $kind) = @_;
+    return 'totp:' . ($kind || 'user') . ":{default:$user}" }
 
 
-# Whoever has given the password and owes the code.
+# THE VISITORS
 
-sub owing {
-    my ($user, @where) = @_;
+sub visitor {
+    my ($lane) = @_;
 
-    my $c = $t->client(@where);
-    my $r = recovered(sub { $c->login($user) });
-    $r->status == 200 && $r->stage eq 'password'
-        or die "login of $user: " . $r->status . ' ' . $r->body;
+    return $t->client(node => "n$lane->{i}", ip => $lane->{ip});
+}
+
+
+sub enrolled {
+    my ($lane, $user) = @_;
+
+    return $enrolled{$user}->clone(port => $lane->{node}->port,
+                                   ip => $lane->{ip});
+}
+
+
+sub get { my ($c, $page) = @_;
+    return [ $c, $c->build('GET', "/2fa/$page",
+                           headers => [ Accept => 'application/json' ]) ] }
+
+sub post { my ($c, $page, %form) = @_;
+    return [ $c, $c->build('POST', "/2fa/$page",
+                           form => { %form, csrf => $c->{csrf} },
+                           headers => [ Accept => 'application/json' ]) ] }
+
+sub got { my ($page) = @_; return sub {
+    my $c = session(@_); return ($c, sub { get($c, $page) }) } }
+
+sub sent { my ($page, $form) = @_; return sub {
+    my $c = session(@_); return ($c, sub { post($c, $page, %$form) }) } }
+
+
+# Whoever is signed in, with what second factor the user has.
+
+sub session {
+    my ($lane, $user) = @_;
+
+    return enrolled($lane, $user) if $enrolled{$user};
+
+    my $c = visitor($lane);
+    $c->login($user)->stage eq 'full' or die "login of $user";
 
     return $c;
 }
 
 
-sub outside {
-    my ($c, $why) = @_;
+sub form { my ($user) = @_;
+    return (username => $user, password => $t->password($user)) }
+
+
+sub signing_in {
+    my ($lane, $user) = @_;
+
+    my $c = visitor($lane);
+    $c->page('login');
+
+    return ($c, sub { post($c, 'login', form($user)) });
+}
+
+
+sub signing_in_again {
+    my ($lane, $user) = @_;
+
+    my $c = enrolled($lane, $user);
+
+    return ($c, sub { post($c, 'login', form($user)) });
+}
+
+
+# The pair of user and address has had its tries, the address has not: what was
+# counted for that is taken back.
+
+sub refused_try {
+    my ($lane, $user) = @_;
+
+    my $c = visitor($lane);
+    $c->page('login');
+
+    return ($c, sub {
+        $redis->cmd('SET', key($user, 'tries') . ":$lane->{ip}", 1000, 'EX', 99);
+        return post($c, 'login', form($user));
+    });
+}
+
+
+sub half {
+    my ($lane, $user) = @_;
+
+    my $c = visitor($lane);
+    $c->login($user)->stage eq 'password' or die "login of $user";
+
+    return $c;
+}
+
+
+# The newest code there is, which is good for minutes.
+
+sub code {
+    my ($otp) = @_;
+
+    my $c = $otp->{newest} ||= [ 0 ];
+
+    @$c = (now(), $otp->code_at_step($otp->step + $otp->{skew}))
+        if now() - $c->[0] > 20;
+
+    return $c->[1];
+}
+
+
+sub owing {
+    my ($lane, $user) = @_;
+
+    my $c = half($lane, $user);
+
+    return ($c, sub { post($c, 'code', code => code($t->otp($user))) });
+}
+
+
+sub owing_backup {
+    my ($lane, $user) = @_;
+
+    my $c = half($lane, $user);
+    my $code = $enrolled{$user}{enrolled}{codes}[0];
+
+    return ($c, sub { post($c, 'code', code => $code) });
+}
+
+
+sub off {
+    my ($lane, $user) = @_;
+
+    my $c = half($lane, $user);
+
+    return ($c, sub { post($c, 'code', code => $t->otp($user)->code_off(7)) });
+}
+
+
+sub fresh {
+    my ($lane, $user) = @_;
+
+    my $c = enrolled($lane, $user);
+
+    return ($c, sub { post($c, 'code', code => code($t->otp($user))) });
+}
+
+
+sub confirming {
+    my ($lane, $user) = @_;
+
+    my $c = session($lane, $user);
+    my $otp = Totp::Otp->from_uri($c->page('setup')->json->{otpauth}, skew => 3);
+
+    return ($c, sub { post($c, 'setup', code => code($otp)) });
+}
+
+
+sub leaving {
+    my ($lane, $user) = @_;
+
+    my $c = half($lane, $user);
+
+    return ($c, sub { post($c, 'logout') });
+}
+
+
+# THE FAULTS
+
+# The commands of a step.
+
+sub command {
+    my ($lane, $step, $what) = @_;
+
+    my $name = $step->{address} ? "tries-address:\Q$lane->{ip}\E "
+                                : "\\{default:$step->{user}\\}";
+
+    return qr/^$what .*$name/s;
+}
+
+
+# What the one who stands by is shown is the own record, or nothing.
+
+sub by_wrong {
+    my ($lane, $r) = @_;
+
+    return '' if $r->status == 503;
+
+    my $got = join ' ', $r->status, map { defined $_ ? $_ : '-' }
+        @{ $r->json }{qw(enabled_at last_used_at)};
+    my $want = join ' ', 200, 1_000_000 + $lane->{i}, 2_000_000 + $lane->{i};
+
+    return $got eq $want ? '' : "who stands by got $got";
+}
+
+
+# Until scripts are answered.  What was dropped gets a moment to prove itself,
+# or the next back-off would be longer.
+
+sub recovered {
+    my ($lane, $dropped) = @_;
+
+    my $r;
+    my $ok = wait_until(sub {
+        ($r) = Totp::Client->fire([ get($lane->{by}, 'settings') ]);
+        return $r->status == 200;
+    }, 12, 0.01);
+    nap(0.12) if $dropped;
+
+    return $ok ? by_wrong($lane, $r) : 'no recovery';
+}
+
+
+# What earlier tries left in Redis would lock the user.
+
+sub forgive {
+    my ($lane, $user) = @_;
+
+    $redis->cmd('DEL', key($user, 'tries'),
+                key($user, 'tries') . ":$lane->{ip}",
+                "totp:tries-address:$lane->{ip}");
+    $redis->cmd('HDEL', key($user), qw(fails fails_from locks locked_until row));
+
+    return;
+}
+
+
+sub outage {
+    my ($r, $want) = @_;
+
+    return $r->status == $want ? '' : 'answered ' . $r->status . ' ' . $r->body
+        if $want != 503;
+    return 'answered ' . $r->status . ' ' . $r->body
+        if $r->status != 503 || $r->error ne 'unavailable';
+    return 'no Retry-After' if ($r->header('Retry-After') || '') !~ /\A[1-9]\d*\z/;
+    return 'a cookie is changed' if $r->set_cookies;
+    return '';
+}
+
+
+sub verdict {
+    my ($name, @wrong) = @_;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    return is($c->get_json('/x')->status, 401, "$why: not in");
+    @wrong = grep { defined $_ && $_ ne '' } @wrong;
+
+    return ok(!@wrong, $name) || (diag(join "\n", @wrong), 0)[1];
 }
 
 
-# Until it is not 503 any more.  A connection that is dropped soon after it was
-# made is made again later each time: where it was dropped, it gets a moment to
-# prove itself, or the test would take long.
+sub inject {
+    my ($lane, $step, $fault, $c, $request) = @_;
 
-sub recovered {
-    my ($code) = @_;
+    my $fake = $lane->{fake};
+    my $before = $fake->accepted;
+    my $dropped = $fault->{then} eq 'drop';
 
-    my ($r, $tries);
-    wait_until(sub { $tries++; ($r = $code->())->status != 503 }, 12, 0.02);
-    nap(0.15) if $tries > 1;
+    forgive($lane, $step->{user});
+    $fake->rule(command($lane, $step, 'EVAL(?:SHA)?'), @{ $fault->{rule} },
+                skip => $step->{script});
 
-    return $r;
-}
+    my @r = Totp::Client->fire([ $request->(), get($lane->{by}, 'settings') ]);
+    my $hits = $fake->hits;
 
-
-# How many scripts were called since $fake->forget.
-
-sub scripts { return scalar grep { "@$_" =~ $SCRIPT } $fake->commands }
-
-
-# At the sign-in, at the first script of the code step and at its second, the
-# one that accepts: 503.  Then, with the fault over, the same visitors and the
-# same code, and it works.
-
-sub fault {
-    my ($why, @rule) = @_;
-
-    my $user = next_user();
-    my $code = $t->otp($user)->next_code;
-    my $half = owing($user);
-    my $visitor = $t->client;
-    $visitor->page('login');
-    my %form = (username => $user, password => $t->password($user));
-
-    $fake->forget->rule($SCRIPT, @rule);
-    my $r = $visitor->act('login', { %form });
-    is_error($r, 503, 'unavailable', "$why: sign-in");
-    is($r->header('Set-Cookie'), undef, "$why: no cookie is changed");
-    outside($visitor, $why);
-    cmp_ok(scripts(), '>=', 1, "$why: it met the fault");
     $fake->clear;
 
-    for my $skip (0, 1) {
-        my $where = "$why, " . ($skip ? 'accepting' : 'code');
+    my @wrong = (outage($r[0], $step->{status}), by_wrong($lane, $r[1]),
+                 $hits ? '' : 'the fault was not met',
+                 recovered($lane, $dropped));
 
-        $r = recovered(sub { $visitor->act('login', { %form }) });
-        is($r->status . ' ' . $r->stage, '200 password',
-           "$where: before it, the password works") or diag $r->body;
-        outside($visitor, "$where: before it");
+    my $gate = $c->get_json('/x')->status;
+    push @wrong, "the gate says $gate" if $gate != $step->{gate};
 
-        $fake->forget->rule($SCRIPT, @rule, skip => $skip);
-        is_error($half->code($code), 503, 'unavailable', $where);
-        outside($half, $where);
-        cmp_ok(scripts(), '>=', 1 + $skip, "$where: it met the fault");
-        $fake->clear;
+    my $new = $fake->accepted - $before;
+    push @wrong, $new ? 'dropped all the same' : 'not dropped'
+        if ($fault->{then} eq 'keep') != ($new == 0);
+
+    return verdict("$step->{name}, $fault->{name}", @wrong);
+}
+
+
+# With all faults over the step is taken, even by scripts that Redis has
+# forgotten, and byte by byte.
+
+sub take {
+    my ($lane, $step, $c, $request) = @_;
+
+    my $fake = $lane->{fake};
+
+    forgive($lane, $step->{user});
+    $fake->rule(command($lane, $step, 'EVALSHA'),
+                reply => r_error('NOSCRIPT No matching script.'));
+    $fake->rule('*', split => 'each', pause => 0);
+
+    my ($r) = Totp::Client->fire([ $request->() ]);
+    $fake->clear;
+
+    return verdict("$step->{name}, over: done, by EVAL, byte by byte",
+                   $step->{done}->($r) ? $r->status . ' ' . $r->body : '',
+                   recovered($lane));
+}
+
+
+# An answer cut in two at each byte is an answer.
+
+sub split_at {
+    my ($lane, $step, $request) = @_;
+
+    my @wrong;
+    my $n = 0;
+
+    for my $at (1 .. $step->{bytes}) {
+        forgive($lane, $step->{user});
+        $lane->{fake}->rule(command($lane, $step, 'EVAL(?:SHA)?'),
+                            split => $at, pause => 0.001);
+        my ($r) = Totp::Client->fire([ $request->() ]);
+        $lane->{fake}->clear;
+        push @wrong, "$at: " . $r->status . ' ' . $r->body
+            if $step->{done}->($r);
+        $n++;
     }
 
-    $r = recovered(sub { $half->code($code) });
-    is($r->status . ' ' . $r->stage, '200 full',
-       "$why: over, the same code works") or diag $r->body;
-    through($half->get('/x'), "$why: over, in");
+    verdict("$step->{name}, split at each byte", @wrong);
+
+    return $n;
 }
 
 
-# ERRORS: every class of them, and one that nobody has heard of.
+sub steps_of {
+    my ($lane, @mine) = @_;
 
-for my $text ('NOSCRIPT No matching script. Please use EVAL.',
-    'LOADING Redis is loading the dataset in memory',
-    'BUSY Redis is busy running a script.',
-    "READONLY You can't write against a read only replica.",
-    "OOM command not allowed when used memory > 'maxmemory'.",
-    'MISCONF Errors writing to the AOF file',
-    "NOPERM User has no permissions to run the 'evalsha' command",
-    'MOVED 3999 127.0.0.1:6381', 'CLUSTERDOWN The cluster is down',
-    'TRYAGAIN Multiple keys request during rehashing of slot',
-    'WRONGTYPE Operation against a key', 'QUITE new to us', '')
-{
-    my ($word) = $text =~ /\A(\S*)/;
-    fault($word eq '' ? 'an empty error' : $word, reply => r_error($text));
+    my $n = 0;
+
+    for my $step (@mine) {
+        my ($c, $request) = $step->{make}->($lane, $step->{user});
+
+        for my $fault (some_faults($step->{no})) {
+            inject($lane, $step, $fault, $c, $request);
+            $n++;
+        }
+
+        $n += split_at($lane, $step, $request)
+            if $step->{bytes};
+
+        take($lane, $step, $c, $request);
+    }
+
+    return $n;
 }
 
 
-# OTHER REPLIES than a script of ours gives.
+my @mine;
+for my $i (0 .. $#steps) { push @{ $mine[$i % LANES] }, $steps[$i] }
 
-fault('a status', reply => r_status('OK'));
-fault('the word alone', reply => 'ok');
-fault('an integer', reply => r_integer(1));
-fault('nil', reply => r_nil);
-fault('a nil array', reply => r_nil_array);
-fault('an empty array', reply => []);
-fault('an array of integers', reply => [ r_integer(1), r_integer(1) ]);
-fault('a word too much', reply => [ "ok\0", '1', '1' ]);
-
-
-# NOT RESP, or more of it than anybody should take.
-
-fault('an absurd bulk', reply => r_raw("\$9223372036854775807\r\nx"));
-fault('an absurd array', reply => r_raw("*2147483647\r\n"));
-fault('a negative length', reply => r_raw("\$-7\r\nok\r\n"));
-fault('a number too long', reply => r_raw(':' . ('9' x 400) . "\r\n"));
-fault('deep nesting', reply => r_nested(20_000));
-fault('another protocol', reply => r_raw("HTTP/1.1 200 OK\r\n\r\n"));
-
-
-# CUT OFF AND SILENT
-
-my @ok = ('ok', r_integer(1), r_integer(1));
-
-fault('half a length', reply => [@ok], half => 5);
-fault('half a word', reply => [@ok], half => 9);
-fault('all but the last byte', reply => [@ok], half => 19);
-fault('nothing, closed', reply => r_nil, close => 'before');
-fault('stalled', stall => 1, reply => r_nil);
-
-
-# HARMLESS: split anywhere, and scripts that Redis has forgotten.
-
-for my $at (1, 2, 3, 4, 5, 6, 8, 9, 12, 'each') {
-    my $user = next_user();
-    my $why = "split at $at";
-
-    $fake->rule($SCRIPT, split => $at, pause => $at eq 'each' ? 0 : 0.005);
-    my $c = $t->client(node => 'p');
-    is($c->login($user)->stage, 'password', "$why: the password works");
-    is_error($c->code('abcdef'), 401, 'bad_code', "$why: a wrong code");
-    outside($c, $why);
-    is($c->code($t->otp($user)->next_code)->stage, 'full', "$why: a code works");
-    through($c->get('/x'), "$why: in");
-    $fake->clear;
-}
-
-my $user = next_user();
-$fake->forget->rule(EVALSHA => reply => r_error('NOSCRIPT No matching script.'));
-my $c = $t->client(node => 'p');
-is($c->sign_in($user)->stage, 'full', 'no script is known: works');
-cmp_ok($fake->count('EVAL'), '>=', 3, 'by EVAL');
-$fake->clear;
-
-
-# ACCEPTED, BUT NOBODY HEARD OF IT: the code is spent.
-
-my $accept = qr/^EVAL.* totp \d+ [0-9a-f]+$/s;
-
-for (['cut off', close => 'before'], ['cut in half', half => 5],
-     ['stalled', stall => 1], ['an error', reply => r_error('OOM x')],
-     ['not RESP', reply => r_raw("?\r\n")])
-{
-    my ($how, @rule) = @$_;
-    my $why = "accepted, but $how";
-
-    $user = next_user();
-    $c = owing($user);
-    my $second = owing($user);
-    my $code = $t->otp($user)->next_code;
-
-    $fake->forget->rule($accept, execute => 1, @rule);
-    is_error($c->code($code), 503, 'unavailable', $why);
-    outside($c, $why);
-    is(scalar(grep { "@$_" =~ $accept } $fake->commands), 1, "$why: sent once");
-    $fake->clear;
-
-    my $r = recovered(sub { $second->code($code) });
-    is_error($r, 401, 'code_used', "$why: the same code, by another");
-    outside($second, "$why: the same code, by another");
-    $r = $c->code($code);
-    is($r->status, 401, "$why: nor is who gave it let in by it")
-        or diag $r->body;
-    outside($c, "$why: who gave it");
-    is($second->code($t->otp($user)->next_code)->stage, 'full',
-       "$why: the next code works");
-    through($second->get('/x'), "$why: in");
-}
+lanes($t, map { my $lane = $_; ("lane $lane->{i}" => sub {
+    my $n = steps_of($lane, @{ $mine[$lane->{i} - 1] });
+    diag("faults: $n");
+}) } @lanes);
 
 $t->finish;
 

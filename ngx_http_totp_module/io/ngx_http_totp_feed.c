@@ -309,6 +309,8 @@ ngx_http_totp_feed_time_done(void *data, const totp_resp_t *reply)
     usec = totp_resp_int(totp_resp_element(reply, 1), &ok_usec);
 
     if (totp_resp_elements(reply) != 2 || !ok || !ok_usec
+        || totp_resp_type(totp_resp_element(reply, 0)) != TOTP_RESP_STRING
+        || totp_resp_type(totp_resp_element(reply, 1)) != TOTP_RESP_STRING
         || sec < 0 || sec > INT64_MAX / 1000 - 1
         || usec < 0 || usec > 999999)
     {

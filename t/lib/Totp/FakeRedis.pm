@@ -139,8 +139,8 @@ sub rule {
     $match = { re => "$match" } if ref $match eq 'Regexp';
     $o{bytes} = encode(delete $o{reply}) if exists $o{reply};
 
-    my %known = map { ($_ => 1) } qw(bytes execute times skip delay split
-                                     pause half stall close extra);
+    my %known = map { ($_ => 1) } qw(bytes mark execute times skip past delay
+                                     swap split pause half stall close extra);
     for (keys %o) { die "no such option of a rule: $_" unless $known{$_} }
 
     $self->ask('rule', $match, \%o);
@@ -163,6 +163,8 @@ sub push_bytes { my ($self, $bytes) = @_;
 sub commands { my ($self) = @_; return $self->ask('commands') }
 
 sub forget { my ($self) = @_; $self->ask('forget'); return $self }
+
+sub hits { my ($self) = @_; return ($self->ask('hits'))[0] }
 
 sub connections { my ($self) = @_; return ($self->ask('connections'))[0] }
 
@@ -312,6 +314,7 @@ sub obey {
 
     } elsif ($verb eq 'clear') {
         $self->{rules} = [];
+        $self->{hits} = 0;
         delete @$self{qw(greet refuse)};
 
     } elsif ($verb eq 'greet') {
@@ -333,6 +336,9 @@ sub obey {
 
     } elsif ($verb eq 'forget') {
         $self->{log} = [];
+
+    } elsif ($verb eq 'hits') {
+        @answer = $self->{hits} || 0;
 
     } elsif ($verb eq 'connections') {
         @answer = scalar keys %{ $self->{clients} };
@@ -412,6 +418,7 @@ sub read_client {
     while (my $argv = take_command(\$c->{in})) {
         push @{ $self->{log} }, $argv;
         push @{ $c->{slots} }, $self->slot($c, $argv);
+        $c->{commands}++;
     }
 
     return;
@@ -445,9 +452,19 @@ sub take_command {
 sub slot {
     my ($self, $c, $argv) = @_;
 
-    my ($rule) = grep { $self->matches($_, $argv) } @{ $self->{rules} };
+    my %rule;
 
-    $rule ||= {};
+    for (@{ $self->{rules} }) {
+        next unless $self->matches($c, $_, $argv);
+        %rule = %$_;
+        $self->{hits}++;
+        last;
+    }
+
+    $rule{bytes} = "*2\r\n" . Totp::FakeRedis::encode($argv->[-1])
+                   . $rule{bytes} if $rule{mark} && exists $rule{bytes};
+
+    my $rule = \%rule;
 
     return { %$rule } if exists $rule->{bytes} && !$rule->{execute};
     return { %$rule, forward => 1 } if $self->forward($c, $argv);
@@ -456,9 +473,10 @@ sub slot {
 
 
 sub matches {
-    my ($self, $rule, $argv) = @_;
+    my ($self, $c, $rule, $argv) = @_;
 
     return if defined $rule->{times} && $rule->{times} <= 0;
+    return if $rule->{past} && ($c->{commands} || 0) < $rule->{past};
     return unless $rule->{re} ? "@$argv" =~ $rule->{re}
                               : $rule->{name} eq '*'
                                 || $rule->{name} eq uc $argv->[0];
@@ -578,6 +596,7 @@ sub advance {
     while (!$c->{gone} && (my $slot = $c->{slots}[0])) {
 
         return if $slot->{forward};
+        return if $slot->{swap} && !swap($c->{slots});
 
         if ($slot->{delay}) {
             $slot->{at} ||= now() + $slot->{delay};
@@ -617,6 +636,22 @@ sub advance {
     }
 
     return;
+}
+
+
+# The answers of the first two that are to be swapped, once both are there.
+
+sub swap {
+    my ($slots) = @_;
+
+    my ($one, $other) = grep { $_->{swap} } @$slots;
+
+    return if !$other || $other->{forward};
+
+    ($one->{bytes}, $other->{bytes}) = ($other->{bytes}, $one->{bytes});
+    delete $_->{swap} for $one, $other;
+
+    return 1;
 }
 
 
@@ -697,8 +732,13 @@ that is tried on the command's words joined by spaces.  OPTIONS:
     reply    the answer (see Values); without it the upstream's, so that a
              real reply can be split, delayed or cut
     execute  true: the upstream runs the command all the same
+    mark     true: the reply is the second element of an array, behind the
+             command's last word: what a script of ours answers with
     times    for so many commands only
     skip     after so many that matched
+    past     not among the first so many commands of a connection
+    swap     true: the answers to two such commands of one connection are
+             exchanged
     delay    seconds before anything happens
     close    'before': close instead of an answer; 'after': close behind it
     half     so many bytes of the answer, then close
@@ -723,6 +763,10 @@ Closes all connections (and says how many); sends bytes to all, unasked.
 
 The commands so far, each an array reference of its words; how many of them are
 called NAME; begins the list anew.
+
+=item hits
+
+How many commands met a rule since C<clear>.
 
 =item connections, accepted
 
