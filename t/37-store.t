@@ -114,7 +114,7 @@ for my $user (qw(alice bob carol)) {
               : $how eq 'setup' ? $c->act('setup', { code => $otp->next_code })
               : $how eq 'code'  ? $c->code($otp->next_code)
               :                   $c->act($what, $form);
-        is($r->status, 200, "SCRIPT FLUSH, then $how $what") or diag $r->body;
+        is($r->status, 200, "SCRIPT FLUSH, then $how $what [attack 95]") or diag $r->body;
         $otp ||= Totp::Otp->from_uri($r->json->{otpauth}, skew => 3)
             if $r->json->{otpauth};
     }
@@ -123,7 +123,7 @@ for my $user (qw(alice bob carol)) {
              'SCRIPT FLUSH, then a wrong password');
     $redis->cmd('SCRIPT', 'FLUSH');
     is(half('alice')->code($t->otp('alice')->next_code)->stage, 'full',
-       'SCRIPT FLUSH, then signing in');
+       'SCRIPT FLUSH, then signing in [attack 95]');
 }
 
 
@@ -141,7 +141,7 @@ for my $type (qw(string list set zset)) {
                      set => ['SADD', key('alice'), 'x'],
                      zset => ['ZADD', key('alice'), 1, 'x'] }->{$type} });
     mark();
-    shut('alice', "a $type");
+    shut('alice', "[attack 94] a $type");
     logged(qr/totp:.*WRONGTYPE/, 'alice', "a $type");
     is($redis->cmd('TYPE', key('alice')), $type, "a $type: is left alone");
 }
@@ -180,7 +180,7 @@ for my $case (
     if ($r->stage eq 'password') {
         $r = $c->code(present('bob'));
     }
-    is_error($r, 503, 'unavailable', "$name of the wrong type");
+    is_error($r, 503, 'unavailable', "$name of the wrong type [attack 94]");
     refused($c->get_json('/x'), "$name of the wrong type: not in");
     logged(qr/totp:.*WRONGTYPE/, 'bob', "$name of the wrong type");
     $redis->cmd('DEL', $key);
@@ -226,7 +226,7 @@ for my $case (
     my ($name, $value, $log) = @$case;
     $redis->cmd('HSET', key('bob'), 'secret', $value);
     mark();
-    shut('bob', $name);
+    shut('bob', "[attack 94] $name");
     logged($log, 'bob', $name);
 
     if ($name =~ /alice/) {
@@ -242,7 +242,7 @@ is(half('bob')->code($t->otp('bob')->next_code)->stage, 'full', 'put right: work
 mark();
 $redis->cmd('RESTORE', key('erin'), 0, $redis->cmd('DUMP', key('alice')));
 $t->otp(erin => $t->otp('alice'));
-shut('erin', "alice's whole record");
+shut('erin', "[attack 94] alice's whole record");
 logged(qr/default:erin".*cannot be opened/, 'erin', "alice's whole record");
 $redis->cmd('DEL', key('erin'));
 
@@ -319,7 +319,7 @@ sub foreign {
 
 mark();
 $redis->cmd('FLUSHALL');
-foreign('FLUSHALL');
+foreign('[attack 96] FLUSHALL');
 is_deeply([ $redis->keys ], [], 'FLUSHALL: nothing is written into the empty store');
 logged(qr/redis-cli SADD totp:store $id\b/, 'frank', 'FLUSHALL: the line that confirms');
 
@@ -382,7 +382,7 @@ $redis->cmd('SADD', 'totp:store', $other);
 $redis->cmd('HSET', key($_), 'epoch', 0) for qw(alice bob frank);
 ok(wait_until(sub { $t->node($_)->since =~ /redis-cli SADD/ }, 15),
    "exchanged: $_ notices") for qw(a b);
-exchanged('exchanged');
+exchanged('[attack 96] exchanged');
 is_deeply($redis->cmd('SMEMBERS', 'totp:store'), [$other],
           'exchanged: the other store keeps its id');
 is_deeply([ grep { !/^totp:(?:store|user:.*)$/ } $redis->keys ], [],

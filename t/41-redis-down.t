@@ -93,11 +93,11 @@ $visitor->page('login');
 $redis->freeze;
 $began = now();
 down('frozen');
-cmp_ok(now() - $began, '<', seconds(12), 'frozen: answers come at the deadline');
+cmp_ok(now() - $began, '<', seconds(12), 'frozen: answers come at the deadline [attack 92]');
 $redis->thaw;
 ok(back($t, 'alice', 'password'), 'thawed: works again');
 is($half->code($t->otp('alice')->next_code)->stage, 'full',
-   'late answers are not taken for others');
+   'late answers are not taken for others [attack 92]');
 
 
 # Restarted between two requests: the first after it works or is told so.
@@ -111,7 +111,7 @@ is($t->client->sign_in('alice')->stage, 'full', 'and a code is taken');
 # Its scripts forgotten.
 
 $redis->cmd('SCRIPT', 'FLUSH');
-is($t->client->sign_in('alice')->stage, 'full', 'SCRIPT FLUSH goes unnoticed');
+is($t->client->sign_in('alice')->stage, 'full', 'SCRIPT FLUSH goes unnoticed [attack 95]');
 
 
 # A key of the wrong type.
@@ -130,7 +130,7 @@ cmp_ok(scalar keys %saved, '>=', 1, 'one hash a user');
 $t->node->mark;
 $c = $t->client;
 my $r = $c->login('carol');
-isnt($r->stage, 'full', 'a record of another type lets nobody in by password');
+isnt($r->stage, 'full', 'a record of another type lets nobody in by password [attack 94]');
 is_error($r, 503, 'unavailable', 'but is unavailable');
 like($t->node->since, qr/WRONGTYPE|wrong (?:kind|type)|carol/i, 'the log helps');
 is_error($t->client->get_json('/x'), 401, 'login_required', 'others are served');
@@ -155,7 +155,7 @@ if ($r->status == 200) {
     is($r->stage, 'password', 'unknown key: a code is owed at least');
     $r = $c->code($t->otp('dave')->next_code);
 }
-is_error($r, 503, 'unavailable', 'unknown key: unavailable');
+is_error($r, 503, 'unavailable', 'unknown key: unavailable [attack 94]');
 like($t->node->since, qr/key/, 'the log names the key');
 
 
@@ -172,7 +172,7 @@ $c = $t2->client;
 wait_until(sub { $c->login('alice')->status == 503 }, 3, 0.2);
 $r = $c->login('alice');
 is_error($r, 503, 'unavailable', 'FLUSHALL: unavailable');
-isnt($r->stage, 'full', 'FLUSHALL: not in by password alone');
+isnt($r->stage, 'full', 'FLUSHALL: not in by password alone [attack 96]');
 is_error($t2->client->login('bob'), 503, 'unavailable', 'for all');
 ok(wait_until(sub { $t2->node->since =~ /redis-cli|SET|confirm/ }, 3),
    'the log tells the line that confirms the new store')
@@ -194,7 +194,7 @@ wait_until(sub { $c->page('login')->status == 200 }, 5);
 $r = undef;
 for (1 .. 20) {
     $r = $c->login('alice');
-    isnt($r->stage, 'full', 'an empty store after a restart: not in') if $_ == 20;
+    isnt($r->stage, 'full', 'an empty store after a restart: not in [attack 96]') if $_ == 20;
     last if $r->stage eq 'full';
     nap(0.15);
 }
@@ -207,7 +207,7 @@ $t3->finish;
 my $t4 = Totp::Test->new(users => [qw(alice bob)], start_redis => 0,
     redis => { appendonly => 'yes' },
     http => "totp_redis_connect_timeout 500ms;\n    totp_redis_timeout 1s;");
-is($t4->client->get('/ping')->status, 200, 'started while down: ungated works');
+is($t4->client->get('/ping')->status, 200, 'started while down: ungated works [attack 90]');
 $c = $t4->client;
 is_error($c->page('login'), 503, 'unavailable', 'started while down: login')
     if $c->page('login')->status != 200;
@@ -215,7 +215,7 @@ $c->page('login');
 is_error($c->act('login', { username => 'bob', password => $t4->password('bob') }),
          503, 'unavailable', 'started while down: sign-in') if $c->{csrf};
 $t4->redis->start;
-ok(back($t4, 'bob', 'full'), 'comes up: works without a reload');
+ok(back($t4, 'bob', 'full'), 'comes up: works without a reload [attack 90]');
 $alice = $t4->client->ready('alice');
 through($alice->get('/x'), 'fully');
 

@@ -414,7 +414,9 @@ sub inject {
     push @wrong, $new ? 'dropped all the same' : 'not dropped'
         if ($fault->{then} eq 'keep') != ($new == 0);
 
-    return verdict("$step->{name}, $fault->{name}", @wrong);
+    return verdict("$step->{name}, $fault->{name} "
+                   . ($fault->{then} eq 'keep' ? '[attack 95]' : '[attack 93]'),
+                   @wrong);
 }
 
 
@@ -434,7 +436,7 @@ sub take {
     my ($r) = Totp::Client->fire([ $request->() ]);
     $fake->clear;
 
-    return verdict("$step->{name}, over: done, by EVAL, byte by byte",
+    return verdict("$step->{name}, over: done, by EVAL, byte by byte [attack 95]",
                    $step->{done}->($r) ? $r->status . ' ' . $r->body : '',
                    recovered($lane));
 }
@@ -459,7 +461,7 @@ sub split_at {
         $n++;
     }
 
-    verdict("$step->{name}, split at each byte", @wrong);
+    verdict("$step->{name}, split at each byte [attack 93]", @wrong);
 
     return $n;
 }
@@ -469,6 +471,7 @@ sub steps_of {
     my ($lane, @mine) = @_;
 
     my $n = 0;
+    my @kb = memory($lane);
 
     for my $step (@mine) {
         my ($c, $request) = $step->{make}->($lane, $step->{user});
@@ -484,7 +487,27 @@ sub steps_of {
         take($lane, $step, $c, $request);
     }
 
+    # an announcement of a gigabyte is not believed, not even for a moment
+
+    my @more = memory($lane);
+    my $limit = 32_000 * ($ENV{TOTP_WRAP} ? 8 : 1);
+    cmp_ok($more[$_] - $kb[$_], '<', $limit,
+           ('resident', 'all')[$_] . ' memory is bounded [attack 93]') for 0, 1;
+
     return $n;
+}
+
+
+# kB: resident now, and of addresses at the most.
+
+sub memory {
+    my ($lane) = @_;
+
+    my ($pid) = $lane->{node}->workers;
+
+    return map { $_ || 0 }
+        slurp("/proc/$pid/status") =~ /^VmPeak:\s+(\d+).*^VmRSS:\s+(\d+)/ms
+        ? ($2, $1) : (0, 0);
 }
 
 

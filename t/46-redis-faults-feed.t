@@ -137,7 +137,7 @@ sub inject {
 
     my $met = wait_until(sub { $fake->hits }, 12, 0.01);
 
-    return verdict("$name, $fault->{name}",
+    return verdict("$name, $fault->{name} [attack 93]",
                    $met ? '' : 'the fault was not met', gates($lane),
                    follows($lane, $name =~ /blocked/ ? 2 : 1));
 }
@@ -216,7 +216,7 @@ for my $fault ((errors())[0 .. 2], (types())[0 .. 1]) {
     $lane->{fake}->clear->rule(qr/^XRANGE /, @{ $fault->{rule} });
     $lane->{node}->start;
     my $c = $in->clone(port => $lane->{node}->port);
-    is($c->get_json('/x')->status, 503, "a start, $fault->{name}: 503");
+    is($c->get_json('/x')->status, 503, "a start, $fault->{name}: 503 [attack 90]");
     is($out->clone(port => $lane->{node}->port)->get_json('/x')->status, 503,
        "a start, $fault->{name}: who has signed out, too");
     $lane->{fake}->clear;

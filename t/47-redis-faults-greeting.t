@@ -109,7 +109,7 @@ sub inject {
 
     $fake->clear;
 
-    return verdict("$place->{name}, $fault->{name}", @wrong,
+    return verdict("$place->{name}, $fault->{name} [attack 95]", @wrong,
                    recovered($lane));
 }
 
@@ -172,13 +172,13 @@ sub unasked {
         wait_until(sub { $fake->accepted >= $accepted + 2 }, 12, 0.01);
         my $r = $lane->{full}->page('settings');
         $fake->clear;
-        verdict("spoken first: $name",
+        verdict("spoken first: $name [attack 93]",
                 $r->status == 503 ? '' : 'answered ' . $r->status,
                 recovered($lane));
 
         $accepted = $fake->accepted;
         $fake->push_bytes($bytes);
-        verdict("spoken meanwhile: $name",
+        verdict("spoken meanwhile: $name [attack 93]",
                 wait_until(sub { $fake->accepted > $accepted }, 12, 0.01)
                 ? '' : 'not dropped', recovered($lane));
     }
@@ -203,7 +203,7 @@ sub heartbeat {
     push @wrong, 'dropped ' . ($beats->accepted - $accepted)
         unless wait_until(sub {
             $beats->accepted - $accepted >= @HEARTBEATS }, 15, 0.05);
-    verdict('heartbeat: each worker made a new connection', @wrong);
+    verdict('heartbeat: each worker made a new connection [attack 92]', @wrong);
 
     my $c = $t->client(node => 'nmany');
     my $bad = 0;

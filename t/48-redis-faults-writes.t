@@ -10,7 +10,7 @@ use Totp::Lanes;
 my $ms = int seconds(1000);
 my @users = map { "u$_" } 1 .. 45;
 my $turn = 0;
-my $faults = 0;
+my ($faults, $exchanged) = (0, 0);
 my $t = Totp::Test->new(users => [ @users, 'new' ]);
 my $redis = $t->redis;
 my ($node, $fake) = lane_node($t, 1,
@@ -58,15 +58,18 @@ for my $try (1 .. 5) {
 
     $fake->rule(qr/^EVAL(?:SHA)? .*totp:revoked/s, swap => 1);
     my @r = Totp::Client->fire(\@jobs);
-    is($fake->hits, 2, "exchanged: both sign in on one connection");
+    $exchanged++ if $fake->hits == 2;
     is_error($r[$_], 503, 'unavailable', "exchanged: 503 for $_") for 0, 1;
     is($r[$_]->set_cookies, 0, "exchanged: no cookie for $_") for 0, 1;
     $c[0]->learn($r[0]);
     isnt($c[0]->get_json('/x')->error, 'setup_required',
-         "exchanged: nobody is in by another's answer");
+         "exchanged: nobody is in by another's answer [attack 92]");
     $faults++;
     over($bystander);
 }
+
+# (where one was too early for the other, both have waited in vain)
+cmp_ok($exchanged, '>=', 1, 'exchanged: answers were');
 
 
 # ONE ANSWER TOO MANY, in front of one's own or behind it: a forged one that says
@@ -82,7 +85,7 @@ for my $how ('in front', 'behind') {
         $how eq 'behind' ? (extra => $forged->[0])
                          : (reply => $forged, execute => 1));
     my $r = $c->login('u2');
-    isnt($r->stage, 'full', "one too many, $how: not in");
+    isnt($r->stage, 'full', "one too many, $how: not in [attack 92]");
     refused($c->get_json('/x'), "one too many, $how: the gate is closed");
     $faults++;
     over($by);
@@ -175,7 +178,7 @@ for my $name (sort keys %write) {
                     skip => $skip);
         my $r = $do->($c, $user, $e, $otp);
         ok($fake->hits, "$name, $how: it met the fault");
-        is_error($r, 503, 'unavailable', "$name, $how");
+        is_error($r, 503, 'unavailable', "$name, $how [attack 91]");
         is($c->cookie, $cookie, "$name, $how: no cookie is changed");
         $faults++;
         over($by);
@@ -203,7 +206,7 @@ for my $case (['OOM', reply => r_error('OOM command not allowed')],
     is(scalar(grep { $_->status != 503 } @r), 0, "log, $how: all are told");
     my $n = () = $node->since =~ /\[(?:error|crit|alert)\].*totp:/g;
     cmp_ok($n, '>=', 1, "log, $how: it is said");
-    cmp_ok($n, '<=', 2 * ($took + 1), "log, $how: not for each request");
+    cmp_ok($n, '<=', 2 * ($took + 1), "log, $how: not for each request [attack 95]");
     unlike($node->since, qr/command not allowed/, "log, $how: no word of Redis'");
 }
 
