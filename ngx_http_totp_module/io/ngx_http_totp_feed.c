@@ -13,6 +13,8 @@
 
 #include "ngx_http_totp_feed.h"
 
+#include "totp_stream.h"
+
 
 #define NGX_HTTP_TOTP_FEED_PAGE  1000
 
@@ -50,9 +52,6 @@ static ngx_int_t ngx_http_totp_feed_entries(ngx_http_totp_feed_t *feed,
     const totp_resp_t *entries);
 static ngx_int_t ngx_http_totp_feed_entry(ngx_http_totp_feed_t *feed,
     const totp_resp_t *entry);
-static ngx_int_t ngx_http_totp_feed_id(totp_str_t id, uint64_t *ms,
-    uint64_t *seq);
-static ngx_int_t ngx_http_totp_feed_number(totp_str_t s, uint64_t *n);
 static ngx_int_t ngx_http_totp_feed_send(ngx_http_totp_feed_t *feed, int argc,
     const totp_str_t *argv, ngx_msec_t timeout,
     ngx_http_totp_rconn_done_pt done);
@@ -353,87 +352,23 @@ ngx_http_totp_feed_entries(ngx_http_totp_feed_t *feed,
 static ngx_int_t
 ngx_http_totp_feed_entry(ngx_http_totp_feed_t *feed, const totp_resp_t *entry)
 {
-    uint64_t            ms, seq;
-    const totp_resp_t  *fields;
+    totp_stream_entry_t  e;
 
-    fields = totp_resp_element(entry, 1);
-
-    if (totp_resp_elements(entry) != 2
-        || totp_resp_type(fields) != TOTP_RESP_ARRAY
-        || totp_resp_elements(fields) % 2
-        || ngx_http_totp_feed_id(totp_resp_str(totp_resp_element(entry, 0)),
-                                 &ms, &seq)
-           != NGX_OK)
-    {
+    if (totp_stream_entry(&e, entry) != 0) {
         return NGX_ERROR;
     }
 
     /* else pages could go on for ever */
 
-    if (ms < feed->ms || (ms == feed->ms && seq <= feed->seq)) {
+    if (e.ms < feed->ms || (e.ms == feed->ms && e.seq <= feed->seq)) {
         return NGX_ERROR;
     }
 
-    feed->ms = ms;
-    feed->seq = seq;
+    feed->ms = e.ms;
+    feed->seq = e.seq;
     feed->seen = 1;
 
-    feed->conf->entry(feed->conf->data, ms, fields);
-
-    return NGX_OK;
-}
-
-
-/* "ms-seq" */
-
-static ngx_int_t
-ngx_http_totp_feed_id(totp_str_t id, uint64_t *ms, uint64_t *seq)
-{
-    const uint8_t  *dash;
-
-    dash = id.len ? memchr(id.data, '-', id.len) : NULL;
-
-    if (dash == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_totp_feed_number(totp_str(id.data, dash - id.data), ms)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_totp_feed_number(totp_str(dash + 1,
-                                              id.data + id.len - dash - 1),
-                                     seq);
-}
-
-
-static ngx_int_t
-ngx_http_totp_feed_number(totp_str_t s, uint64_t *n)
-{
-    size_t    i;
-    uint64_t  digit;
-
-    if (s.len == 0) {
-        return NGX_ERROR;
-    }
-
-    *n = 0;
-
-    for (i = 0; i < s.len; i++) {
-        if (s.data[i] < '0' || s.data[i] > '9') {
-            return NGX_ERROR;
-        }
-
-        digit = (uint64_t) (s.data[i] - '0');
-
-        if (*n > (UINT64_MAX - digit) / 10) {
-            return NGX_ERROR;
-        }
-
-        *n = *n * 10 + digit;
-    }
+    feed->conf->entry(feed->conf->data, e.ms, e.fields);
 
     return NGX_OK;
 }

@@ -1,6 +1,7 @@
 
 #include "ngx_http_totp_op.h"
 #include "ngx_http_totp_feed.h"
+#include "totp_stream.h"
 
 #include <openssl/rand.h>
 
@@ -183,59 +184,31 @@ ngx_http_totp_store_is_id(totp_str_t s)
 static void
 ngx_http_totp_store_entry(void *data, uint64_t ms, const totp_resp_t *fields)
 {
-    int              ok;
-    int64_t          n;
-    ngx_int_t        high, low;
     ngx_str_t        name;
-    totp_str_t       what, whom;
-    ngx_uint_t       i;
-    uint8_t          sid[TOTP_SID_LEN];
+    totp_revoked_t   revoked;
     ngx_shm_zone_t  *zone;
 
     zone = ngx_http_totp_op_mcf->zone;
 
-    what = totp_resp_str(totp_resp_element(fields, 0));
-    whom = totp_resp_str(totp_resp_element(fields, 1));
-    n = totp_resp_int(totp_resp_element(fields, 3), &ok);
-
-    if (!ok || n < 0) {
-        goto invalid;
-    }
-
-    if (what.len == 4 && ngx_memcmp(what.data, "user", 4) == 0) {
-
-        name.len = whom.len;
-        name.data = (u_char *) whom.data;
-
-        ngx_http_totp_zone_revoke_user(zone, &name, n,
-                                ms / 1000 + ngx_http_totp_op_mcf->keep,
-                                ms / 1000);
+    if (totp_stream_revoked(&revoked, fields) != 0) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "totp: an entry of the stream \"%V\" is not one of ours",
+                      &ngx_http_totp_store_feed_conf.stream);
         return;
     }
 
-    if (what.len == 3 && ngx_memcmp(what.data, "sid", 3) == 0
-        && whom.len == 2 * TOTP_SID_LEN)
-    {
-        for (i = 0; i < TOTP_SID_LEN; i++) {
-            high = ngx_hextoi((u_char *) &whom.data[2 * i], 1);
-            low = ngx_hextoi((u_char *) &whom.data[2 * i + 1], 1);
-
-            if (high == NGX_ERROR || low == NGX_ERROR) {
-                goto invalid;
-            }
-
-            sid[i] = (uint8_t) (high << 4 | low);
-        }
-
-        ngx_http_totp_zone_revoke_session(zone, sid, n, ms / 1000);
+    if (revoked.kind == TOTP_REVOKED_SESSION) {
+        ngx_http_totp_zone_revoke_session(zone, revoked.sid, revoked.number,
+                                          ms / 1000);
         return;
     }
 
-invalid:
+    name.len = revoked.user.len;
+    name.data = (u_char *) revoked.user.data;
 
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "totp: an entry of the stream \"%V\" is not one of ours",
-                  &ngx_http_totp_store_feed_conf.stream);
+    ngx_http_totp_zone_revoke_user(zone, &name, revoked.number,
+                                   ms / 1000 + ngx_http_totp_op_mcf->keep,
+                                   ms / 1000);
 }
 
 

@@ -1,5 +1,5 @@
 /*
- * A Cookie header, and the session in a cookie.
+ * A Cookie header, the session in a cookie, and the token of its forms.
  */
 
 #include "fuzz.h"
@@ -174,6 +174,41 @@ genuine(const uint8_t *data, size_t size)
 }
 
 
+/* The one token of a session, of either key, and no other. */
+
+static void
+token(totp_str_t sent)
+{
+    char                   right[TOTP_CSRF_LEN];
+    uint8_t                buf[TOTP_COOKIE_MAX];
+    totp_session_t         s;
+    const totp_keyring_t  *ring;
+
+    ring = keyring();
+    memset(&s, 0, sizeof(s));
+
+    if (totp_session_decode(&s, buf, ring, sent) != 0 && sent.len != 0) {
+        s.stage = sent.data[0] % 3;
+        s.sid[0] = sent.data[sent.len - 1];
+    }
+
+    CHECK(totp_csrf_make(right, &s, ring) == 0);
+    CHECK(totp_csrf_verify(totp_str(right, TOTP_CSRF_LEN), &s, ring) == 0);
+    CHECK(totp_csrf_verify(totp_str(right, TOTP_CSRF_LEN - 1), &s, ring) == -1);
+    CHECK(totp_csrf_verify(sent, &s, ring) == -1
+          || totp_str_eq(sent, totp_str(right, TOTP_CSRF_LEN)));
+
+    /* of another session, or of this one at another stage */
+
+    s.sid[1] ^= 1;
+    CHECK(totp_csrf_verify(totp_str(right, TOTP_CSRF_LEN), &s, ring) == -1);
+
+    s.sid[1] ^= 1;
+    s.stage = (s.stage + 1) % 3;
+    CHECK(totp_csrf_verify(totp_str(right, TOTP_CSRF_LEN), &s, ring) == -1);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -184,6 +219,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     header(totp_str(copy, size));
     forged(totp_str(copy, size));
     genuine(copy, size);
+    token(totp_str(copy, size));
 
     free(copy);
 
