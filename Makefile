@@ -2,7 +2,8 @@
 #
 # Variables: PORT (of the demo), BUILD (directory), CC, CFLAGS and LDFLAGS (what
 # is added to ours), NGX_SRC (headers and build system of the installed nginx),
-# DESTDIR (of install), TESTS and PROVE_FLAGS (of test).
+# DESTDIR (of install), TESTS and PROVE_FLAGS (of test and asan), SECONDS, TOPICS
+# and SEED (of fuzz and fuzz-portal).
 
 SHELL        = /bin/bash
 .SHELLFLAGS  = -eu -o pipefail -c
@@ -18,6 +19,9 @@ LDFLAGS      =
 DESTDIR      =
 PROVE_FLAGS  = -j2
 TESTS        =
+SECONDS      =
+TOPICS       =
+SEED         =
 
 src          = ngx_http_totp_module
 name         = ngx_http_totp_module
@@ -116,9 +120,25 @@ unit: ## the unit tests of the pure sources alone
 	@$(submake) -C t/unit run
 
 .PHONY: fuzz
-fuzz: ## fuzz the parsers; SECONDS of each
+fuzz: ## fuzz the parsers, SECONDS each; TOPICS='uri form' chooses
 	@sh t/lib/install.sh build fuzz
-	@$(submake) -C t/fuzz $(filter SECONDS=%,$(MAKEOVERRIDES))
+	@$(submake) -C t/fuzz $(foreach v,SECONDS TOPICS,$(if $($v),$v='$($v)'))
+
+.PHONY: fuzz-portal
+fuzz-portal: ## fuzz the portal in a whole nginx for SECONDS; SEED repeats a run
+	@sh t/lib/install.sh build test asan
+	@$(submake) -C t/fuzz portal SECONDS='$(or $(SECONDS),300)' SEED='$(SEED)'
+
+# the tests, but for those of a browser, on an nginx with sanitizers; t/asan
+
+.PHONY: asan
+asan: ## the tests under AddressSanitizer and UBSan; TESTS chooses
+	@sh t/lib/install.sh build test asan
+	@$(MAKE) all
+	@$(submake) -C t/asan
+	@$(submake) -C t/unit all SAN=1
+	@sh t/asan/env.sh prove $(PROVE_FLAGS) --exec 'sh t/lib/tap.sh' \
+	    $(or $(TESTS),$(units:build/unit/%=build/unit-san/%) $(wildcard t/*.t))
 
 .PHONY: screenshots
 screenshots: ## a picture of every page and state, into build/screenshots
@@ -153,7 +173,7 @@ clean: ## remove what was built, with the demo's users and the browser tests' pa
 
 .PHONY: help
 help: ## this list
-	@echo "make            build $(module) for the installed nginx"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) \
+	@echo "make             build $(module) for the installed nginx"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) \
 	    | while IFS=$$'\t' read -r verb text; do \
-	          printf 'make %-10s %s\n' "$$verb" "$$text"; done
+	          printf 'make %-11s %s\n' "$$verb" "$$text"; done

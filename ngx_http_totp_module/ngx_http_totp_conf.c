@@ -4,6 +4,7 @@
 #include "ngx_http_totp_routes.h"
 #include "ngx_http_totp_task.h"
 #include "ngx_http_totp_theme.h"
+#include "ngx_http_totp_tls.h"
 #include "ngx_http_totp_zone.h"
 
 
@@ -558,6 +559,7 @@ ngx_http_totp_check_conf(ngx_conf_t *cf)
 
     for (i = 0; i < cmcf->servers.nelts; i++) {
         ngx_http_totp_check_server(cf, cscfp[i]);
+        ngx_http_totp_tls_wipe_input(cscfp[i]);
     }
 
     return NGX_OK;

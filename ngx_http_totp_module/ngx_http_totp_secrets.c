@@ -1,7 +1,7 @@
 
 #include "ngx_http_totp_directives.h"
+#include "ngx_http_totp_secret.h"
 
-#include <sys/mman.h>
 #include "totp_wipe.h"
 
 
@@ -326,12 +326,10 @@ ngx_http_totp_set_keys(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* Pages of its own, which no core dump shows. */
-
 static totp_keyring_t *
 ngx_http_totp_keys_alloc(ngx_conf_t *cf)
 {
-    void                *p;
+    totp_keyring_t      *ring;
     ngx_pool_cleanup_t  *cln;
 
     cln = ngx_pool_cleanup_add(cf->pool, 0);
@@ -339,34 +337,22 @@ ngx_http_totp_keys_alloc(ngx_conf_t *cf)
         return NULL;
     }
 
-    p = mmap(NULL, sizeof(totp_keyring_t), PROT_READ|PROT_WRITE,
-             MAP_PRIVATE|MAP_ANONYMOUS, -1, 0);
-
-    if (p == MAP_FAILED) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "\"totp_keys\": mmap() failed");
+    ring = ngx_http_totp_secret_map(sizeof(totp_keyring_t), cf->log);
+    if (ring == NULL) {
         return NULL;
     }
 
-#ifdef MADV_DONTDUMP
-    if (madvise(p, sizeof(totp_keyring_t), MADV_DONTDUMP) == -1) {
-        ngx_conf_log_error(NGX_LOG_NOTICE, cf, ngx_errno,
-                           "\"totp_keys\": madvise(MADV_DONTDUMP) failed");
-    }
-#endif
-
     cln->handler = ngx_http_totp_keys_free;
-    cln->data = p;
+    cln->data = ring;
 
-    return p;
+    return ring;
 }
 
 
 static void
 ngx_http_totp_keys_free(void *data)
 {
-    totp_wipe(data, sizeof(totp_keyring_t));
-    (void) munmap(data, sizeof(totp_keyring_t));
+    ngx_http_totp_secret_unmap(data, sizeof(totp_keyring_t));
 }
 
 

@@ -8,8 +8,8 @@
 #include <openssl/evp.h>
 
 #include "ngx_http_totp_users.h"
+#include "ngx_http_totp_secret.h"
 #include "totp_passwd.h"
-#include "totp_wipe.h"
 
 
 #define NGX_HTTP_TOTP_USERS_COSTS  32   /* different costs that are counted */
@@ -188,7 +188,9 @@ ngx_http_totp_users_text(ngx_http_totp_users_t *users, ngx_fd_t fd,
     size_t    len;
     ssize_t   n;
 
-    text = ngx_pnalloc(users->pool, size + 1);
+    /* one byte more, for there is no empty mapping */
+
+    text = ngx_http_totp_secret_map(size + 1, users->pool->log);
     if (text == NULL) {
         error->text = "cannot be kept: out of memory";
         return NULL;
@@ -420,8 +422,9 @@ ngx_http_totp_users_decoy(ngx_http_totp_users_t *users)
 void
 ngx_http_totp_users_destroy(ngx_http_totp_users_t *users)
 {
-    if (users->text.len) {
-        totp_wipe((u_char *) users->text.data, users->text.len);
+    if (users->text.data) {
+        ngx_http_totp_secret_unmap((u_char *) users->text.data,
+                                   users->text.len + 1);
     }
 
     ngx_destroy_pool(users->pool);

@@ -27,7 +27,9 @@ typedef struct {
 
 typedef struct {
     ngx_pool_t              *pool;
-    totp_str_t               text;              /* the file */
+    totp_str_t               text;              /* the file, on pages of its
+                                                   own: passwords may stand
+                                                   in it as they are */
     ngx_http_totp_user_t    *user;              /* in the file's order */
     ngx_uint_t               nusers;
     ngx_http_totp_user_t   **slot;              /* open hash over user */

@@ -1,5 +1,6 @@
 
 #include "ngx_http_totp_html.h"
+#include "ngx_http_totp_secret.h"
 
 #include "totp_base32.h"
 #include "totp_qr.h"
@@ -344,7 +345,8 @@ ngx_http_totp_model_setup(ngx_http_totp_model_t *m)
 
     /* in groups of four, for typing */
     groups.len = 0;
-    groups.data = ngx_pnalloc(pool, secret.len + secret.len / 4 + 1);
+    groups.data = ngx_http_totp_secret_alloc(pool,
+                                             secret.len + secret.len / 4 + 1);
     if (groups.data == NULL) {
         return;
     }
@@ -372,7 +374,7 @@ ngx_http_totp_model_setup(ngx_http_totp_model_t *m)
     }
 
     picture.len = 0;
-    picture.data = ngx_pnalloc(pool, len);
+    picture.data = ngx_http_totp_secret_alloc(pool, len);
 
     if (picture.data) {
         ngx_memcpy(picture.data, svg, len);
@@ -683,7 +685,7 @@ ngx_http_totp_base32(ngx_http_request_t *r, ngx_http_totp_secret_t *secret)
     ngx_str_t  text;
 
     text.len = totp_base32_len(secret->len);
-    text.data = ngx_pnalloc(r->pool, text.len);
+    text.data = ngx_http_totp_secret_alloc(r->pool, text.len);
 
     if (text.data == NULL) {
         text.len = 0;
@@ -709,7 +711,7 @@ ngx_http_totp_otpauth(ngx_http_request_t *r, ngx_http_totp_answer_t *a)
     size = 128 + secret.len + 6 * issuer.len + 3 * a->user.len;
 
     text.len = 0;
-    text.data = ngx_pnalloc(r->pool, size);
+    text.data = ngx_http_totp_secret_alloc(r->pool, size);
     if (text.data == NULL) {
         return text;
     }
@@ -731,6 +733,7 @@ ngx_http_totp_output(void *data, totp_str_t piece)
 {
     ngx_http_totp_output_t *out = data;
 
+    size_t        size;
     ngx_buf_t    *b;
     ngx_chain_t  *cl;
 
@@ -743,12 +746,23 @@ ngx_http_totp_output(void *data, totp_str_t piece)
 
     if (b == NULL || (size_t) (b->end - b->last) < piece.len) {
 
-        b = ngx_create_temp_buf(out->request->pool,
-                                ngx_max(piece.len, 4096));
+        size = ngx_max(piece.len, 4096);
+
+        b = ngx_calloc_buf(out->request->pool);
         cl = ngx_alloc_chain_link(out->request->pool);
         if (b == NULL || cl == NULL) {
             return -1;
         }
+
+        b->start = ngx_http_totp_secret_alloc(out->request->pool, size);
+        if (b->start == NULL) {
+            return -1;
+        }
+
+        b->pos = b->start;
+        b->last = b->start;
+        b->end = b->start + size;
+        b->temporary = 1;
 
         cl->buf = b;
         cl->next = NULL;

@@ -1,9 +1,9 @@
 
 #include "ngx_http_totp_html.h"
 #include "ngx_http_totp_json.h"
+#include "ngx_http_totp_secret.h"
 
 #include "totp_json.h"
-#include "totp_wipe.h"
 
 
 #define NGX_HTTP_TOTP_JSON_SIZE  1024   /* bytes to begin with */
@@ -276,7 +276,7 @@ ngx_http_totp_json_room(ngx_http_totp_json_t *j, size_t n)
     used = j->last - j->start;
     size = ngx_max(2 * (used + n), NGX_HTTP_TOTP_JSON_SIZE);
 
-    p = ngx_pnalloc(j->pool, size);
+    p = ngx_http_totp_secret_alloc(j->pool, size);
     if (p == NULL) {
         j->failed = 1;
         return NGX_ERROR;
@@ -284,10 +284,6 @@ ngx_http_totp_json_room(ngx_http_totp_json_t *j, size_t n)
 
     if (used) {
         ngx_memcpy(p, j->start, used);
-
-        /* there may be a secret in it */
-        totp_wipe(j->start, used);
-        (void) ngx_pfree(j->pool, j->start);
     }
 
     j->start = p;

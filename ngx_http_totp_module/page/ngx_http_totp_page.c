@@ -2,6 +2,7 @@
 #include "ngx_http_totp_compat.h"
 #include "ngx_http_totp_html.h"
 #include "ngx_http_totp_json.h"
+#include "ngx_http_totp_tls.h"
 
 #include "totp_accept.h"
 #include "totp_ascii.h"
@@ -258,7 +259,8 @@ ngx_http_totp_page_answer(ngx_http_request_t *r, ngx_http_totp_answer_t *a,
     ngx_str_set(&r->headers_out.charset, "utf-8");
 
     if (ngx_http_totp_page_headers(r, a, cookie) != NGX_OK
-        || ngx_http_totp_page_status_headers(r, a, status) != NGX_OK)
+        || ngx_http_totp_page_status_headers(r, a, status) != NGX_OK
+        || ngx_http_totp_tls_wipe_output(r) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

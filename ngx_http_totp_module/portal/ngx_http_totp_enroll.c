@@ -1,5 +1,6 @@
 
 #include "ngx_http_totp_steps.h"
+#include "ngx_http_totp_secret.h"
 #include "ngx_http_totp_zone.h"
 
 
@@ -480,7 +481,8 @@ ngx_http_totp_enroll_keep(ngx_http_totp_portal_t *p,
     ngx_http_totp_secret_t  *secret;
 
     kept = ngx_palloc(p->request->pool, sizeof(ngx_http_totp_reply_t));
-    secret = ngx_palloc(p->request->pool, sizeof(ngx_http_totp_secret_t));
+    secret = ngx_http_totp_secret_alloc(p->request->pool,
+                                        sizeof(ngx_http_totp_secret_t));
 
     if (kept == NULL || secret == NULL) {
         return;

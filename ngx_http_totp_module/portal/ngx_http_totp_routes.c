@@ -262,6 +262,8 @@ ngx_http_totp_routes_cleanup(void *data)
     if (p->body) {
         totp_wipe(p->body, NGX_HTTP_TOTP_BODY_MAX);
     }
+
+    totp_wipe(&p->code, sizeof(totp_code_t));
 }
 
 

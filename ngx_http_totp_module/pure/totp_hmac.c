@@ -6,20 +6,14 @@
 #include <openssl/params.h>
 
 
-/* Sub-keys in use: two of each key sign (sessions, form tokens). */
-
-#define TOTP_HMAC_SLOTS  32
+#define TOTP_HMAC_BLOCK  64         /* bytes: what SHA-256 takes at once */
 
 
-typedef struct {
-    uint8_t       key[TOTP_HMAC_SHA256_LEN];
-    totp_hmac_t  *hmac;
-} totp_hmac_slot_t;
+static EVP_MAC     *totp_hmac_algorithm;
 
-
-static EVP_MAC           *totp_hmac_algorithm;
-static totp_hmac_slot_t   totp_hmac_slots[TOTP_HMAC_SLOTS];
-static size_t             totp_hmac_next;
+/* of SHA-256 alone */
+static EVP_MD      *totp_hmac_digest;
+static EVP_MD_CTX  *totp_hmac_hash;
 
 
 totp_hmac_t *
@@ -95,54 +89,87 @@ totp_hmac_sum(uint8_t out[TOTP_HMAC_MAX], totp_hmac_t *hmac,
 }
 
 
-static totp_hmac_t *
-totp_hmac_keyed(const uint8_t key[TOTP_HMAC_SHA256_LEN])
+static int
+totp_hmac_ready(void)
 {
-    size_t             i;
-    totp_hmac_t       *hmac;
-    totp_hmac_slot_t  *slot;
+    if (totp_hmac_digest == NULL) {
+        totp_hmac_digest = EVP_MD_fetch(NULL, "SHA256", NULL);
+    }
 
-    for (i = 0; i < TOTP_HMAC_SLOTS && totp_hmac_slots[i].hmac; i++) {
-        if (totp_equal(totp_hmac_slots[i].key, key, TOTP_HMAC_SHA256_LEN)) {
-            return totp_hmac_slots[i].hmac;
+    if (totp_hmac_hash == NULL) {
+        totp_hmac_hash = EVP_MD_CTX_new();
+    }
+
+    return totp_hmac_digest != NULL && totp_hmac_hash != NULL;
+}
+
+
+/* SHA-256 of a block that is the key, and of the parts. */
+
+static int
+totp_hmac_round(uint8_t out[TOTP_HMAC_SHA256_LEN],
+    const uint8_t block[TOTP_HMAC_BLOCK], const totp_str_t *parts, size_t n)
+{
+    size_t  i;
+
+    if (!EVP_DigestInit_ex2(totp_hmac_hash, totp_hmac_digest, NULL)
+        || !EVP_DigestUpdate(totp_hmac_hash, block, TOTP_HMAC_BLOCK))
+    {
+        return -1;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (parts[i].len
+            && !EVP_DigestUpdate(totp_hmac_hash, parts[i].data, parts[i].len))
+        {
+            return -1;
         }
     }
 
-    hmac = totp_hmac_create("SHA256", totp_str(key, TOTP_HMAC_SHA256_LEN));
-    if (hmac == NULL) {
-        return NULL;
-    }
-
-    slot = &totp_hmac_slots[totp_hmac_next];
-    totp_hmac_next = (totp_hmac_next + 1) % TOTP_HMAC_SLOTS;
-
-    totp_hmac_free(slot->hmac);
-
-    slot->hmac = hmac;
-    memcpy(slot->key, key, TOTP_HMAC_SHA256_LEN);
-
-    return hmac;
+    return EVP_DigestFinal_ex(totp_hmac_hash, out, NULL) ? 0 : -1;
 }
 
+
+/*
+ * From two rounds of a hash, as RFC 2104 has it: a context of EVP_MAC that is
+ * kept would keep the key on the heap, for every core dump to show, and one
+ * that is keyed anew for each call costs several times as much.
+ */
 
 int
 totp_hmac_sha256(uint8_t out[TOTP_HMAC_SHA256_LEN],
     const uint8_t key[TOTP_HMAC_SHA256_LEN], const totp_str_t *parts,
     size_t n)
 {
-    uint8_t       sum[TOTP_HMAC_MAX];
-    totp_hmac_t  *hmac;
+    int         rc;
+    size_t      i;
+    uint8_t     block[TOTP_HMAC_BLOCK], inner[TOTP_HMAC_SHA256_LEN];
+    totp_str_t  part;
 
-    hmac = totp_hmac_keyed(key);
-
-    if (hmac == NULL
-        || totp_hmac_sum(sum, hmac, parts, n) != TOTP_HMAC_SHA256_LEN)
-    {
+    if (!totp_hmac_ready()) {
         return -1;
     }
 
-    memcpy(out, sum, TOTP_HMAC_SHA256_LEN);
-    totp_wipe(sum, sizeof(sum));
+    memset(block, 0x36, sizeof(block));
 
-    return 0;
+    for (i = 0; i < TOTP_HMAC_SHA256_LEN; i++) {
+        block[i] ^= key[i];
+    }
+
+    rc = totp_hmac_round(inner, block, parts, n);
+
+    for (i = 0; i < TOTP_HMAC_BLOCK; i++) {
+        block[i] ^= 0x36 ^ 0x5c;
+    }
+
+    part = totp_str(inner, sizeof(inner));
+
+    if (rc == 0) {
+        rc = totp_hmac_round(out, block, &part, 1);
+    }
+
+    totp_wipe(block, sizeof(block));
+    totp_wipe(inner, sizeof(inner));
+
+    return rc;
 }

@@ -1,6 +1,7 @@
 /*
- * HMAC (RFC 2104) by OpenSSL's EVP_MAC: a context keyed once and used many
- * times, because keying costs more than a short message does.
+ * HMAC (RFC 2104).  A user's secret keys a context of OpenSSL's EVP_MAC, which
+ * lives for one check of a code; a sub-key of the keyring is used where it
+ * lies, and no copy of it is kept.
  *
  * A context, and totp_hmac_sha256() as a whole, belong to one thread: the
  * event loop.
@@ -35,8 +36,8 @@ int totp_hmac_sum(uint8_t out[TOTP_HMAC_MAX], totp_hmac_t *hmac,
     const totp_str_t *parts, size_t n);
 
 /*
- * The same with SHA-256 and a sub-key of the keyring, whose context is kept
- * for the next call.  Returns 0, or -1 when the crypto library fails.
+ * The same with SHA-256 and a sub-key of the keyring.  Returns 0, or -1 when
+ * the crypto library fails.
  */
 int totp_hmac_sha256(uint8_t out[TOTP_HMAC_SHA256_LEN],
     const uint8_t key[TOTP_HMAC_SHA256_LEN], const totp_str_t *parts,

@@ -3,7 +3,7 @@
 # Installs what building, the demo and the tests need, and only what is not
 # there, by one call of apt-get.
 #
-#     install.sh GROUP...            build, demo, unit, fuzz or test
+#     install.sh GROUP...            build, demo, unit, fuzz, asan or test
 #     install.sh --check GROUP...    names what is missing, and the remedy
 #     install.sh --npm               what the browser tests take from npm
 #
@@ -36,6 +36,8 @@ demo   perl    IO::Socket::UNIX         perl
 unit   header  cmocka.h                 libcmocka-dev
 fuzz   cmd     clang                    clang
 fuzz   clangrt libclang_rt.fuzzer*.a    libclang-rt-dev
+asan   cmd     gcc                      gcc
+asan   cmd     dpkg-source              dpkg-dev
 test   cmd     redis-server             redis-server
 test   cmd     prove                    perl
 test   cmd     openssl                  openssl
