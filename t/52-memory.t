@@ -11,8 +11,6 @@ use Totp::Test;
 
 no warnings "portable";     # addresses of 64 bits
 
-my $tls = '%DIR%/tls';
-
 # SHA-512 of one password, apr1 of another; {PLAIN} entries hold the password.
 
 my %hash = (
@@ -22,11 +20,20 @@ my %hash = (
     dave => sub { '{SHA}' . b64(Digest::SHA::sha1($_[0])) },
 );
 
+# Does this machine write cores into the working directory, and may we have one?
+
+sub limits { return slurp("/proc/$_[0]/limits")
+                    =~ /^Max core file size +(\S+) +(\S+)/m }
+
+my ($soft, $hard) = limits('self');
+my $core = slurp('/proc/sys/kernel/core_pattern') !~ m{[|/]}
+           && $hard eq 'unlimited';
+
 my $master_key = random_bytes(32);
 my $t = Totp::Test->new(
     users => [sort keys %hash], start => 0,
-    main => "worker_rlimit_core 8g;\nworker_shutdown_timeout 5s;",
-    allow => [qr/exited on signal 11/],
+    main => $core ? 'worker_rlimit_core 16g;' : '',
+    allow => [qr/exited on signal 6/],
     server => <<'END', servers => <<'END');
         totp_digits 8;
         totp_fresh  1h;
@@ -150,11 +157,9 @@ clean('at the start');
 # in the clear and in TLS, in one piece and in parts.
 
 sub everything {
-    my ($name, $make) = @_;
+    my ($name, $make, @users) = @_;
 
-    my %e;
-
-    for my $user (sort keys %hash) {
+    for my $user (@users) {
         my $c = $make->()->ready($user);
         my $e = $c->{enrolled};
         my @codes = @{ $e->{codes} };
@@ -225,17 +230,61 @@ sub everything {
            'full', "$name, $user: a backup code in chunks");
 
         is($b->act('disable', {})->status, 200, "$name, $user: disabled");
-        delete $t->{otps}{$user};
+        delete $t->{otps}{$user};           # the phone has nothing to show
     }
 
     return;
 }
 
-everything('http', sub { $t->client });
+everything('http', sub { $t->client }, 'alice', 'carol');
 clean('after http');
 
-everything('tls', sub { $t->client(tls => 1, port => 'tls') });
+everything('tls', sub { $t->client(tls => 1, port => 'tls') }, 'bob', 'dave');
 clean('after tls');
 
+
+# Workers that end in the middle: what had been counted still counts, whoever
+# was signed in still is, and the core that was asked for holds no secret.
+
+my $signed_in = $t->client->ready('alice');
+my $guesser = $t->client;
+$guesser->login('alice');
+my $left = $guesser->code($t->otp('alice')->wrong_code)->json->{attempts_left};
+cmp_ok($left, '>', 0, 'a wrong code was counted');
+
+my %old = map { ($_ => 1) } $node->workers;
+kill ABRT => keys %old;
+ok(wait_until(sub { my @now = $node->workers;
+                    @now == 2 && !grep { $old{$_} } @now }, 20),
+   'both workers died, and others came');
+ok(wait_until(sub { $signed_in->get('/x')->status == 200 }, 10),
+   'a session outlives them');
+is($guesser->code($t->otp('alice')->wrong_code)->json->{attempts_left},
+   $left - 1, 'and so does the count of wrong codes');
+
+if ($core) {
+    my @cores = glob "$node->{prefix}/core*";
+    cmp_ok(scalar @cores, '>', 0, 'a core, as configured');
+
+    for my $file (@cores) {
+        my $image = slurp($file);
+        cmp_ok(length $image, '>', 500_000, 'a core');
+        my @found = found($image);
+        is(scalar @found, 0, 'no secret in it') or diag join "\n", @found;
+        unlink $file;
+    }
+} else {
+    note 'this machine does not write cores into the working directory';
+}
+
 $t->finish;
+
+
+# No core at all unless somebody asks for one.
+
+my $plain = Totp::Test->new(users => ['alice']);
+my ($now) = limits(($plain->node->workers)[0]);
+is($now, $soft, 'the limit of cores is what nginx was started with');
+$plain->finish;
+
 done_testing;

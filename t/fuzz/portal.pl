@@ -71,7 +71,7 @@ my %status = (
     too_large => 413, bad_type => 415, locked => 429,
 );
 my %known = map { ($_ => 1) } 200, 303, 400, 401, 403, 404, 405, 413, 415, 429;
-my %nginx = map { ($_ => 1) } 400, 405, 408, 411, 412, 413, 414, 416, 501, 505;
+my %nginx = map { ($_ => 1) } 304, 400, 405, 408, 411, 412, 413, 414, 416, 501, 505;
 
 my (%seen, %words, @broken);
 my ($runs, $requests) = (0, 0);
@@ -446,6 +446,7 @@ sub run {
 
     while (length $buf) {
         last if $buf !~ m{\AHTTP/1};                     # to HTTP/0.9
+        last if $buf =~ m{\AHTTP/1.1 100 [^\n]*\n\r\n\z}; # and no more came
         my ($r, $used) = Totp::Response->parse($buf, eof => 1, head => $head);
         substr $buf, 0, $used, '';
         judge($v, $r, $raw);

@@ -355,11 +355,13 @@ sub leaks {
         }
 
         for my $form (keys %forms) {
-            my $hit = $kind eq 'code'
-                ? $text =~ /(?<![0-9A-Za-z.])\Q$form\E(?![0-9A-Za-z])/
-                : index($text, $form) >= 0;
-            next unless $hit;
-            my $at = $kind eq 'code' ? $-[0] : index $text, $form;
+            my $at = index $text, $form;
+            next if $at < 0;
+            if ($kind eq 'code') {
+                next unless $text
+                    =~ /(?<![0-9A-Za-z.])\Q$form\E(?![0-9A-Za-z])/;
+                $at = $-[0];
+            }
             push @found, "$kind at $at: ..."
                 . substr($text, $at > 60 ? $at - 60 : 0, 140);
             last;
