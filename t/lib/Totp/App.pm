@@ -8,7 +8,8 @@ package Totp::App;
 #   delay=0.5           seconds before the answer
 #   text=hello          this body instead of the JSON
 #
-# A request to upgrade gets 101, and then every byte back.  Fork per
+# A request to upgrade gets 101, and then every byte back.  A chunked body is
+# written down without its framing, which is a matter of luck.  Fork per
 # connection, one request each.
 
 use strict;
@@ -84,6 +85,7 @@ sub serve {
     while (defined $length && length $body < $length) {
         sysread($c, $body, 65536, length $body) or last;
     }
+    $body = $self->chunks($c, $body) if $head =~ /^transfer-encoding:/mi;
 
     $self->record("$head\r\n$body");
 
@@ -126,6 +128,28 @@ sub serve {
 }
 
 
+# The body of which $buf is the beginning, as it came.
+
+sub chunks {
+    my ($self, $c, $buf) = @_;
+
+    my $body = '';
+
+    while (1) {
+        if ($buf =~ /\A([0-9a-f]+)[^\r]*\r\n/i
+            && length $buf >= $+[0] + hex($1) + 2)
+        {
+            my ($at, $size) = ($+[0], hex $1);
+            return $body unless $size;
+            $body .= substr $buf, $at, $size;
+            substr $buf, 0, $at + $size + 2, '';
+            next;
+        }
+        sysread($c, $buf, 65536, length $buf) or return $body;
+    }
+}
+
+
 # One line a request: its bytes in hex.
 
 sub record {
@@ -164,6 +188,11 @@ sub requests { my ($self) = @_;
 sub hits { my ($self) = @_; return scalar(my @r = $self->requests) }
 
 sub reset { my ($self) = @_; $self->{seen} = () = $self->all; return }
+
+# All of them, where many large ones would take long to read.
+
+sub forget { my ($self) = @_;
+    $self->{seen} = 0; spew($self->{file}, ''); return }
 
 
 sub stop {
