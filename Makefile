@@ -3,7 +3,7 @@
 # Variables: PORT (of the demo), BUILD (directory), CC, CFLAGS and LDFLAGS (what
 # is added to ours), NGX_SRC (headers and build system of the installed nginx),
 # DESTDIR (of install), TESTS and PROVE_FLAGS (of test and asan), SECONDS, TOPICS
-# and SEED (of fuzz and fuzz-portal).
+# and SEED (of fuzz, fuzz-portal, chaos), ONLY (of applications and screenshots).
 
 SHELL        = /bin/bash
 .SHELLFLAGS  = -eu -o pipefail -c
@@ -22,6 +22,7 @@ TESTS        =
 SECONDS      =
 TOPICS       =
 SEED         =
+ONLY         =
 
 src          = ngx_http_totp_module
 name         = ngx_http_totp_module
@@ -113,6 +114,21 @@ test: ## every test; TESTS='t/10-*.t' runs some, PROVE_FLAGS is prove's
 	@TOTP_MODULE=$${TOTP_MODULE:-$(abspath $(module))} \
 	prove $(PROVE_FLAGS) --exec 'sh t/lib/tap.sh' \
 	    $(or $(TESTS),$(units) $(wildcard t/*.t t/browser/*.mjs))
+
+# php-cgi comes first: the wiki would else bring a web server of its own
+
+.PHONY: applications
+applications: ## real applications behind the gate, in a browser; ONLY='wiki' some
+	@sh t/lib/install.sh build test php
+	@sh t/lib/install.sh wiki
+	@sh t/lib/install.sh --npm
+	@mkdir -p build/applications
+	@cp t/applications/package.json t/applications/package-lock.json \
+	    build/applications
+	@sh t/lib/install.sh --npm build/applications
+	@$(MAKE) all
+	@TOTP_MODULE=$${TOTP_MODULE:-$(abspath $(module))} \
+	timeout 600 node t/applications/run.mjs '$(ONLY)'
 
 .PHONY: unit
 unit: ## the unit tests of the pure sources alone

@@ -1,5 +1,6 @@
-# The examples that people copy: each conf/examples/*.conf passes nginx -t, and
-# the user of conf/redis-acl.conf may do what the module does, and no more.
+# The examples that people copy: each conf/examples/*.conf, and each of
+# conf/applications/, passes nginx -t, and the user of conf/redis-acl.conf may do
+# what the module does, and no more.
 
 use Totp::Test;
 
@@ -50,11 +51,15 @@ spew("$dir/redis.pw", "$secret\n", 0600);
 spew("$dir/$_.htpasswd", slurp("$dir/htpasswd"), 0640) for qw(staff customers);
 
 is(system('cp', '-r', "$top/conf/theme", "$dir/theme"), 0, 'the theme');
+spew("$dir/fastcgi_params", "fastcgi_param REQUEST_METHOD \$request_method;\n");
 
 my @examples = glob "$top/conf/examples/*.conf";
 cmp_ok(scalar @examples, '>=', 5, 'there are examples');
 
-for my $path (@examples) {
+my @applications = glob "$top/conf/applications/*.conf";
+cmp_ok(scalar @applications, '>=', 4, 'and some for applications');
+
+for my $path (@examples, @applications) {
     my $name = basename($path);
     my ($rc, $out) = check(slurp($path));
 

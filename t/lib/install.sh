@@ -3,9 +3,10 @@
 # Installs what building, the demo and the tests need, and only what is not
 # there, by one call of apt-get.
 #
-#     install.sh GROUP...            build, demo, unit, fuzz, asan or test
+#     install.sh GROUP...            build, demo, unit, fuzz, asan, test, php or wiki
 #     install.sh --check GROUP...    names what is missing, and the remedy
-#     install.sh --npm               what the browser tests take from npm
+#     install.sh --npm [DIR]         what DIR/package-lock.json takes from npm;
+#                                    DIR is that of the browser tests
 #
 # The machine's own nginx and Redis are not touched: no service is started or
 # restarted, one that came with us is not enabled, and no nginx module is.
@@ -51,6 +52,8 @@ test   font    *.ttf                    fonts-dejavu-core
 test   cmd     node                     nodejs
 test   cmd     npm                      npm
 test   module  ngx_nchan_module.so      libnginx-mod-nchan
+php    cmd     php-cgi                  php-cgi
+wiki   file    /usr/share/dokuwiki/doku.php  dokuwiki
 END
 }
 
@@ -196,7 +199,7 @@ check()
 
 npm_install()
 {
-    cd "$top/t/browser"
+    cd "${1:-$top/t/browser}"
 
     want=$(cksum < package-lock.json)
     stamp=node_modules/.installed
@@ -205,7 +208,7 @@ npm_install()
         return 0
     fi
 
-    echo "installing the browser tests' packages"
+    echo "installing npm's packages in $PWD"
 
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
     echo "$want" > "$stamp"
@@ -215,6 +218,6 @@ npm_install()
 case ${1:-} in
     --apt)    shift; apt "$@" ;;
     --check)  shift; check "$@" ;;
-    --npm)    npm_install ;;
+    --npm)    shift; npm_install "$@" ;;
     *)        install "$@" ;;
 esac

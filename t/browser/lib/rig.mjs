@@ -12,7 +12,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+export const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 
 export const help = 'Call the help desk on extension 4711.';
 
@@ -28,7 +28,7 @@ export async function until(what, fn, ms = 10000) {
 }
 
 
-function freePort() {
+export function freePort() {
 	return new Promise((done, fail) => {
 		const s = net.createServer().once('error', fail);
 		s.listen(0, '127.0.0.1', () => {
@@ -43,9 +43,10 @@ const escape = (s) => s.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 
 export class Rig {
-	// Names of users; each gets a password.
-	static async start(users) {
-		const rig = new Rig();
+	// Names of users; each gets a password.  more: properties of a kin of this
+	// class.
+	static async start(users, more) {
+		const rig = Object.assign(new this(), more);
 
 		rig.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'totp-b-'));
 		rig.children = [];
@@ -67,7 +68,7 @@ export class Rig {
 	async up() {
 		const file = (name, text) => fs.writeFileSync(path.join(this.dir, name), text, { mode: 0o600 });
 
-		file('htpasswd', Object.entries(this.passwords).map(([u, p]) => `${u}:{PLAIN}${p}\n`).join(''));
+		this.htpasswd();
 		file('totp.keys', `k1:${randomBytes(32).toString('base64')}\n`);
 		execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
 			'-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost',
@@ -77,14 +78,15 @@ export class Rig {
 			'--dir', this.dir, '--save', '', '--appendonly', 'no', '--daemonize', 'no']);
 		await until('Redis', () => { try { return this.redis('PING') == 'PONG' } catch { return false } });
 
-		await this.application();
-
 		this.port = await freePort();
 		this.shortPort = await freePort();
 		this.themedPort = await freePort();
 		this.origin = `https://localhost:${this.port}`;
 		this.short = `https://localhost:${this.shortPort}`;
 		this.themed = `https://localhost:${this.themedPort}`;
+
+		await this.application();
+
 		file('nginx.conf', this.conf());
 		this.nginxPid = this.spawn('stderr.log', process.env.TOTP_NGINX || 'nginx',
 			['-p', this.dir, '-c', path.join(this.dir, 'nginx.conf'), '-e', path.join(this.dir, 'error.log'), '-g', 'daemon off;']);
@@ -95,6 +97,19 @@ export class Rig {
 				s.on('error', () => done(false));
 			});
 		});
+	}
+
+	htpasswd() {
+		const name = path.join(this.dir, 'htpasswd');
+
+		fs.writeFileSync(`${name}.new`, Object.entries(this.passwords).map(([u, p]) => `${u}:{PLAIN}${p}\n`).join(''), { mode: 0o600 });
+		fs.renameSync(`${name}.new`, name);
+	}
+
+	// Ends the sessions of a user, as "expired".
+	changePassword(user) {
+		this.passwords[user] = `pw ${user} ${randomBytes(6).toString('hex')}`;
+		this.htpasswd();
 	}
 
 	conf() {
@@ -231,8 +246,8 @@ ${gate(this.themedPort, `        totp_pages       ${theme}/pages;
 			process.kill(pid, pid == this.nginxPid ? 'SIGQUIT' : 'SIGTERM');
 			await until(`process ${pid} to end`, () => child.gone);
 		}
-		this.app.closeAllConnections?.();
-		this.app.close();
+		this.app?.closeAllConnections?.();
+		this.app?.close();
 
 		return this.children.find((c) => c.pid == this.nginxPid).status;
 	}
