@@ -3,7 +3,8 @@
 # Variables: PORT (of the demo), BUILD (directory), CC, CFLAGS and LDFLAGS (what
 # is added to ours), NGX_SRC (headers and build system of the installed nginx),
 # DESTDIR (of install), TESTS and PROVE_FLAGS (of test and asan), SECONDS, TOPICS
-# and SEED (of fuzz, fuzz-portal, chaos), ONLY (of applications and screenshots).
+# and SEED (of fuzz, fuzz-portal and chaos), USERS (of chaos), ONLY (of applications
+# and screenshots).
 
 SHELL        = /bin/bash
 .SHELLFLAGS  = -eu -o pipefail -c
@@ -165,6 +166,14 @@ screenshots: ## a picture of every page and state, into build/screenshots
 	@sh t/lib/install.sh --npm
 	@$(MAKE) all
 	@node t/browser/lib/screenshots.mjs $(BUILD)/screenshots $(ONLY)
+
+.PHONY: chaos
+chaos: ## users against faults of every kind; SECONDS, USERS, SEED to repeat
+	@sh t/lib/install.sh build chaos
+	@$(MAKE) all
+	@TOTP_MODULE=$${TOTP_MODULE:-$(abspath $(module))} \
+	SECONDS=$(or $(SECONDS),120) SEED=$(SEED) USERS=$(or $(USERS),200) \
+	perl t/chaos/chaos.pl
 
 .PHONY: lint
 lint: $(configured) ## gcc, clang and cppcheck over the sources; layers; scripts

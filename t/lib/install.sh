@@ -3,7 +3,8 @@
 # Installs what building, the demo and the tests need, and only what is not
 # there, by one call of apt-get.
 #
-#     install.sh GROUP...            build, demo, unit, fuzz, asan, test, php or wiki
+#     install.sh GROUP...            build, demo, unit, fuzz, asan, chaos, test, php
+#                                    or wiki
 #     install.sh --check GROUP...    names what is missing, and the remedy
 #     install.sh --npm [DIR]         what DIR/package-lock.json takes from npm;
 #                                    DIR is that of the browser tests
@@ -39,6 +40,8 @@ fuzz   cmd     clang                    clang
 fuzz   clangrt libclang_rt.fuzzer*.a    libclang-rt-dev
 asan   cmd     gcc                      gcc
 asan   cmd     dpkg-source              dpkg-dev
+chaos  cmd     redis-server             redis-server
+chaos  perl    IO::Socket::SSL          libio-socket-ssl-perl
 test   cmd     redis-server             redis-server
 test   cmd     prove                    perl
 test   cmd     openssl                  openssl

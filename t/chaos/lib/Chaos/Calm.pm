@@ -9,13 +9,12 @@ use warnings;
 
 use Totp::Util;
 
-# How long one user may take: a lock may be on, or the window of codes used up.
-use constant PATIENCE => 60;
 
+# loop, model, nodes; visitors: one of each user; patience: how long one user may
+# take, as a lock may be on, or the window of codes used up
 
-# loop, model, nodes; visitors: one of each user
-
-sub new { my ($class, %o) = @_; return bless { in => 0, left => 0, %o }, $class }
+sub new { my ($class, %o) = @_;
+    return bless { in => 0, left => 0, patience => 60, %o }, $class }
 
 
 sub run {
@@ -41,7 +40,7 @@ sub visit {
 
     $visitor->{cuts} = 0;
 
-    my $end = now() + seconds(PATIENCE);
+    my $end = now() + seconds($self->{patience});
 
     return $self->enter($visitor, $end, sub {
         my ($session) = @_;

@@ -10,12 +10,12 @@ use warnings;
 use Totp::Util;
 
 
-# rng, loop, outages, rig, nodes
+# rng, loop, outages, rig, nodes; pace: 2 is twice as many in the same time
 
 sub new {
     my ($class, %o) = @_;
 
-    return bless { count => {}, log => [], began => now(), %o,
+    return bless { pace => 1, count => {}, log => [], began => now(), %o,
                    redis_rng => $o{rng}->child('redis'),
                    node_rng => $o{rng}->child('nodes') }, $class;
 }
@@ -53,7 +53,7 @@ sub redis_next {
     my $long = $rng->chance(0.25) ? $rng->between(1.5, 4)
                                   : $rng->between(0.05, 1.5);
 
-    $self->{loop}->after($gap, sub {
+    $self->{loop}->after($gap / $self->{pace}, sub {
         return if $self->{over};
         $self->{redis_busy} = 1;
         $self->note("redis $kind", sprintf 'redis %s, %.2f s', $kind, $long);
@@ -154,7 +154,7 @@ sub node_next {
     my $kind = $rng->weighted(worker => 50, workers => 15, reload => 35);
     my $which = $rng->below(2);
 
-    $self->{loop}->after($gap, sub {
+    $self->{loop}->after($gap / $self->{pace}, sub {
         return if $self->{over};
 
         my $node = $self->{rig}->node($name);

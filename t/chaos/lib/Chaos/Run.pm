@@ -49,12 +49,12 @@ my $SERVER = <<'END';
 END
 
 
-# seconds, seed, users, devices (of each user)
+# seconds, seed, users, devices (of each user), pace (of visitors and faults)
 
 sub new {
     my ($class, %o) = @_;
 
-    my $self = bless { devices => 2, nodes => [qw(a b)], %o }, $class;
+    my $self = bless { devices => 2, pace => 1, nodes => [qw(a b)], %o }, $class;
     my $rng = Chaos::Random->new($self->{seed});
     my @names = map { sprintf 'user%03d', $_ } 1 .. $self->{users};
     my $phone = "totp_period $PHONE{period}s;\n    totp_digits $PHONE{digits};";
@@ -74,7 +74,7 @@ sub new {
     $self->{model} = Chaos::Model->new($self->{outages});
     $self->{faults} = Chaos::Faults->new(
         rng => $rng->child('faults'),
-        map { ($_ => $self->{$_}) } qw(loop outages rig nodes));
+        map { ($_ => $self->{$_}) } qw(loop outages rig nodes pace));
 
     my $n = 0;
     for my $name (@names) {
@@ -85,6 +85,7 @@ sub new {
         push @{ $self->{visitors} }, map {
             Chaos::Visitor->new(
                 user => $user, rng => $rng->child("$name/$_"), cuts => 0.06,
+                pause => 2 / $self->{pace},
                 map { ($_ => $self->{$_}) } qw(loop model rig nodes))
         } 1 .. $self->{devices};
     }
