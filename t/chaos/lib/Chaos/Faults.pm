@@ -135,10 +135,12 @@ sub redis_full {
 
     my $redis = $self->{rig}->redis;
 
+    my $span = $self->{outages}->redis_full;
+
     $redis->cmd('CONFIG', 'SET', 'maxmemory', 1);
     $self->{loop}->after($long, sub {
         $redis->cmd('CONFIG', 'SET', 'maxmemory', 0);
-        $self->redis_over;
+        $self->redis_over($span);
     });
 
     return;

@@ -20,7 +20,7 @@ sub new {
     my ($class) = @_;
 
     return bless { timers => [], open => {}, select => IO::Select->new,
-                   requests => 0, how => {} }, $class;
+                   requests => 0, how => {}, pause => 0 }, $class;
 }
 
 
@@ -143,8 +143,13 @@ sub run {
     my ($self, $over) = @_;
 
     my $timers = $self->{timers};
+    my $last = now();
 
     until ($over->()) {
+        my $pause = now() - $last;
+        $self->{pause} = $pause if $pause > $self->{pause};
+        $last = now();
+
         while (@$timers && $timers->[0][0] <= now()) {
             (shift @$timers)->[1]->();
         }

@@ -44,7 +44,7 @@ sub new {
     my ($class, $outages) = @_;
 
     return bless {
-        outages => $outages, users => {}, violations => [], count => {},
+        outages => $outages, users => {}, violations => [], count => {}, odd => {},
         began => now(),
     }, $class;
 }
@@ -251,6 +251,18 @@ sub belongs {
     return $self->violation("another's answer",
                             { user => $self->user($name), kind => 'answer',
                               b => now() }, "it speaks of $to");
+}
+
+
+# No rule, as a machine under load may be late: an answer of 503 and the like
+# with nothing wrong is counted, to be looked into.
+
+sub unavailable {
+    my ($self, $node, $began, $what) = @_;
+
+    $self->{odd}{$what}++ if $self->{outages}->fine($node, $began, now());
+
+    return;
 }
 
 

@@ -16,7 +16,7 @@ use constant MARGIN => 3;
 
 
 sub new { my ($class) = @_;
-    return bless { redis => [], nodes => {} }, $class }
+    return bless { redis => [], full => [], nodes => {} }, $class }
 
 
 # An outage begins; the answer ends it.
@@ -26,6 +26,18 @@ sub redis_away {
 
     my $span = { from => defined $now ? $now : now(), to => NEVER };
     push @{ $self->{redis} }, $span;
+
+    return $span;
+}
+
+
+# Redis answers, and writes nothing: no sign-out is held up by that.
+
+sub redis_full {
+    my ($self) = @_;
+
+    my $span = { from => now(), to => NEVER };
+    push @{ $self->{full} }, $span;
 
     return $span;
 }
@@ -86,6 +98,19 @@ sub calm {
     }
 
     return $longest;
+}
+
+
+# Was nothing wrong, and had not been for some seconds?
+
+sub fine {
+    my ($self, $node, $from, $to) = @_;
+
+    $from -= MARGIN;
+
+    return 0 if grep { $_->{from} <= $to && $_->{to} >= $from }
+                @{ $self->{full} };
+    return $self->calm($node, $from, $to) >= $to - $from;
 }
 
 

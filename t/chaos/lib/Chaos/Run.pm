@@ -186,7 +186,9 @@ sub counters {
             . ", full sessions: $sessions, unknown outcomes: "
             . ($c->{unknown} || 0),
         'faults: ' . $list->($faults->{count}),
-        'without an answer: ' . $list->($loop->{how}),
+        'without an answer: ' . $list->($loop->{how}) . sprintf(
+            '; the longest pause of the loop: %.1f s', $loop->{pause}),
+        '503 with nothing wrong: ' . ($list->($model->{odd}) || 'none'),
         'what they did: ' . $list->(\%op),
         'in at the end: ' . ($self->{calm} ? $self->{calm}{in} : 0)
             . " of $self->{users}",

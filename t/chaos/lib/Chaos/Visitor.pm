@@ -104,6 +104,7 @@ sub ask {
 
     $client->at($self->{rig}->node($node));
 
+    my $began = now();
     my $bytes = $client->build($method, $path, headers => $JSON,
                                ($form ? (form => $form) : ()));
 
@@ -113,6 +114,8 @@ sub ask {
         done => sub {
             my ($r) = @_;
             $self->{model}->belongs($self->{user}{name}, $r->json->{user});
+            $self->{model}->unavailable($node, $began, "$method $page")
+                if $r->status >= 500;
             $done->($r);
         });
 
