@@ -275,4 +275,20 @@ sub unused_backup {
 }
 
 
+# Codes that nobody used, of the last sets that are void.
+
+sub void_backup {
+    my ($self, $user, $time) = @_;
+
+    my %tried = map { defined $_->{backup} ? ($_->{backup} => 1) : () }
+                @{ $user->{tried} };
+    my @void = grep { $_ && $self->voided($user, $_, $time) }
+               map { $_->{set} } @{ $user->{changes} };
+
+    @void = @void[-3 .. -1] if @void > 3;
+
+    return grep { !$tried{$_} } map { sort keys %{ $_->{codes} } } @void;
+}
+
+
 1;

@@ -117,8 +117,8 @@ sub typed {
     my ($self) = @_;
 
     my ($rng, $user) = @{$self}{qw(rng user)};
-    my $kind = $rng->weighted(good => 78, backup => 14, replay => 3, wrong => 2,
-                              void => 2, drift => 1);
+    my $kind = $rng->weighted(good => 73, backup => 14, replay => 4, wrong => 2,
+                              void => 6, drift => 1);
 
     my $phone = $self->phone;
     my $model = $self->{model}->user($user->{name});
@@ -129,10 +129,14 @@ sub typed {
         return { backup => $rng->pick(@codes) } if @codes;
     }
 
-    if ($kind eq 'replay' || $kind eq 'void') {
-        my @used = grep { $kind eq 'void' ? defined $_->{backup}
-                                          : $_->{phone} && !$_->{wrong} }
-                   @{ $model->{tried} };
+    if ($kind eq 'void') {
+        my @codes = $self->{model}->void_backup($model, now());
+        return { backup => $rng->pick(@codes) } if @codes;
+    }
+
+    if ($kind eq 'replay') {
+        my @used = grep { !$_->{wrong} } @{ $model->{tried} };
+        @used = @used[-6 .. -1] if @used > 6;
         if (@used) {
             my $one = $rng->pick(@used);
             return defined $one->{backup}
@@ -191,24 +195,30 @@ sub again {
 }
 
 
-# One code on two connections, at both nodes at once.
+# One code on two connections, at both nodes at once; or two codes, for one and
+# the same password session.
 
 sub twice {
     my ($self, $done) = @_;
 
     my @half;
-    my $what;
     my $left = 2;
 
     my $post = sub {
-        $what = $self->typed or return $done->();
+        my @what = ($self->typed) x 2;
+        if ($self->{rng}->chance(0.4)) {
+            $half[1] = $half[0];
+            $what[1] = $self->typed;
+        }
+        return $done->() if grep { !$_ } @what;
+
         my $answers = 2;
         for my $i (0, 1) {
             $self->code($half[$i], sub {
                 my ($session) = @_;
                 $self->{session} = $session if $session;
                 $done->() if --$answers == 0;
-            }, what => $what, node => $self->{nodes}[$i], steady => $i);
+            }, what => $what[$i], node => $self->{nodes}[$i], steady => $i);
         }
     };
 
@@ -417,33 +427,46 @@ sub leave {
 
         $self->finish($op, $r);
         $self->{session} = undef if $r->status == 200 || $r->status == 401;
+
+        # at once: no node may have heard of it, but Redis has
+        return $self->haunt($session, $done)
+            if $r->status == 200 && $self->{rng}->chance(0.3);
         $done->();
     });
 }
 
 
 # A cookie that somebody kept: any session of the user, most of all one that is
-# over, and not only for pages.
+# over.
 
 sub ghost {
     my ($self, $done) = @_;
 
     my $rng = $self->{rng};
-    my @all = grep { $_->{stage} eq 'full' }
-              @{ $self->{model}->user($self->{user}{name})->{sessions} };
+    my @all = @{ $self->{model}->user($self->{user}{name})->{sessions} };
     my @dead = grep { $_->{dead} } @all;
 
-    @all = @dead if @dead && $rng->chance(0.8);
-    @all = @all[-12 .. -1] if @all > 12;
-    return $done->() if !@all;
+    @all = $rng->chance(0.8) ? @dead : grep { $_->{stage} eq 'full' } @all;
+    @all = @all[-16 .. -1] if @all > 16;
 
-    my $session = $rng->pick(@all);
-    my $what = $session->{dead} && $session->{factor}
-        ? $rng->weighted(page => 75, settings => 10, shown => 5, renew => 5,
-                         disable => 5)
+    return @all ? $self->haunt($rng->pick(@all), $done) : $done->();
+}
+
+
+# What is done with it: not pages alone.
+
+sub haunt {
+    my ($self, $session, $done) = @_;
+
+    return $self->page($done, $session) if !$session->{dead};
+
+    my $what = $session->{stage} eq 'password' ? 'again'
+        : $session->{factor}
+        ? $self->{rng}->weighted(page => 60, settings => 8, shown => 8,
+                                 renew => 8, disable => 8, again => 8)
         : 'page';
 
-    return $self->shown($done, $session) if $what eq 'shown';
+    return $self->code($session, sub { $done->() }) if $what eq 'again';
     return $self->$what($done, $session);
 }
 
