@@ -179,6 +179,8 @@ sub set_of {
 sub voided {
     my ($self, $user, $set, $before) = @_;
 
+    return if !defined $set->{op}{e};
+
     for my $op (@{ $user->{changes} }) {
         next if $op == $set->{op} || ($op->{outcome} || '') ne 'yes';
         next if $op->{kind} eq 'everywhere'
