@@ -150,26 +150,25 @@ sub run {
         $self->{pause} = $pause if $pause > $self->{pause};
         $last = now();
 
-        while (@$timers && $timers->[0][0] <= now()) {
-            (shift @$timers)->[1]->();
-        }
-
         my $wait = @$timers ? $timers->[0][0] - now() : 0.1;
         $wait = 0.1 if $wait > 0.1;
         $wait = 0 if $wait < 0;
 
+        # answers first: one that is there has not come too late
         if (%{ $self->{open} }) {
             $self->read_from($_) for $self->{select}->can_read($wait);
         } else {
             nap($wait);
         }
+
+        my $time = now();
+        while (@$timers && $timers->[0][0] <= $time) {
+            (shift @$timers)->[1]->();
+        }
     }
 
     return;
 }
-
-
-sub under_way { my ($self) = @_; return scalar keys %{ $self->{open} } }
 
 
 1;
