@@ -141,6 +141,9 @@ ngx_http_totp_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    /* a process without a master goes on, but maybe with other keys */
+    ngx_http_totp_session_forget();
+
     if (ngx_http_totp_first_start(cycle, &mcf->files) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -153,4 +156,5 @@ static void
 ngx_http_totp_exit_process(ngx_cycle_t *cycle)
 {
     ngx_http_totp_store_stop();
+    ngx_http_totp_session_forget();
 }

@@ -326,8 +326,9 @@ ngx_http_totp_first_cleanup(void *data)
 
 ngx_int_t
 ngx_http_totp_first_known(ngx_http_totp_first_t *first, ngx_str_t *user,
-    const uint8_t fp[TOTP_FP_LEN])
+    const totp_key_t *key, const uint8_t fp[TOTP_FP_LEN])
 {
+    const uint8_t         *own;
     ngx_http_totp_user_t  *entry;
 
     if (first->users == NULL) {
@@ -337,9 +338,45 @@ ngx_http_totp_first_known(ngx_http_totp_first_t *first, ngx_str_t *user,
     entry = ngx_http_totp_users_find(first->users,
                                      totp_str(user->data, user->len));
 
-    if (entry == NULL || !totp_equal(entry->fp, fp, TOTP_FP_LEN)) {
+    if (entry == NULL) {
         return NGX_DECLINED;
     }
+
+    own = ngx_http_totp_users_fingerprint(entry, key);
+    if (own == NULL) {
+        return NGX_ERROR;
+    }
+
+    return totp_equal(own, fp, TOTP_FP_LEN) ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_totp_first_rekey(ngx_http_totp_first_t *first, totp_session_t *s,
+    const totp_key_t *key)
+{
+    ngx_int_t              rc;
+    ngx_str_t              user;
+    const uint8_t         *fp;
+    ngx_http_totp_user_t  *entry;
+
+    user.len = s->user.len;
+    user.data = (u_char *) s->user.data;
+
+    rc = ngx_http_totp_first_known(first, &user, s->key, s->fp);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    entry = ngx_http_totp_users_find(first->users, s->user);
+
+    fp = ngx_http_totp_users_fingerprint(entry, key);
+    if (fp == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(s->fp, fp, TOTP_FP_LEN);
+    s->key = key;
 
     return NGX_OK;
 }
@@ -347,11 +384,12 @@ ngx_http_totp_first_known(ngx_http_totp_first_t *first, ngx_str_t *user,
 
 ngx_http_totp_first_call_t *
 ngx_http_totp_first_verify(ngx_http_totp_first_t *first, ngx_str_t *user,
-    ngx_str_t *password, ngx_http_totp_first_done_pt done, void *data,
-    ngx_int_t *rc)
+    ngx_str_t *password, const totp_key_t *key,
+    ngx_http_totp_first_done_pt done, void *data, ngx_int_t *rc)
 {
     u_char                      *p;
     totp_str_t                   hash;
+    const uint8_t               *fp;
     ngx_http_totp_task_t        *task;
     ngx_http_totp_user_t        *entry;
     ngx_http_totp_first_call_t  *call;
@@ -370,6 +408,11 @@ ngx_http_totp_first_verify(ngx_http_totp_first_t *first, ngx_str_t *user,
     }
 
     hash = entry ? entry->hash : first->users->decoy;
+    fp = entry ? ngx_http_totp_users_fingerprint(entry, key) : NULL;
+
+    if (entry && fp == NULL) {
+        return NULL;
+    }
 
     task = ngx_http_totp_task_create(sizeof(ngx_http_totp_first_call_t)
                                      + password->len + 1 + hash.len + 1);
@@ -388,7 +431,7 @@ ngx_http_totp_first_verify(ngx_http_totp_first_t *first, ngx_str_t *user,
 
     if (entry) {
         call->known = 1;
-        ngx_memcpy(call->fp, entry->fp, TOTP_FP_LEN);
+        ngx_memcpy(call->fp, fp, TOTP_FP_LEN);
     }
 
     p = (u_char *) (call + 1);

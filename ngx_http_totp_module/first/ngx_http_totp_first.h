@@ -23,7 +23,8 @@ typedef struct ngx_http_totp_first_call_s  ngx_http_totp_first_call_t;
 
 
 /*
- * rc: NGX_OK, right, with the fingerprint of the entry that was checked;
+ * rc: NGX_OK, right, with the fingerprint of the entry that was checked, under
+ * the key that was given;
  * NGX_DECLINED, user or password wrong; NGX_ERROR, could not be checked.  fp is
  * gone after the call.  Called once unless forgotten, never before _verify has
  * returned; the call is gone after it.
@@ -51,11 +52,19 @@ ngx_int_t ngx_http_totp_first_start(ngx_cycle_t *cycle, ngx_array_t *registry);
 
 /*
  * Does the file still hold the very entry that this fingerprint was made of?
- * NGX_OK, NGX_DECLINED (removed or changed), NGX_ERROR (never read yet).
- * A hash look-up: for every request.
+ * key: of the ring, that it was made with.  NGX_OK, NGX_DECLINED (removed or
+ * changed), NGX_ERROR (never read yet).  A hash look-up: for every request.
  */
 ngx_int_t ngx_http_totp_first_known(ngx_http_totp_first_t *first,
-    ngx_str_t *user, const uint8_t fp[TOTP_FP_LEN]);
+    ngx_str_t *user, const totp_key_t *key, const uint8_t fp[TOTP_FP_LEN]);
+
+/*
+ * Gives a session that another key has signed its fingerprint under this one,
+ * provided that the old one still holds; else it stays as it is.  Returns as
+ * _known.
+ */
+ngx_int_t ngx_http_totp_first_rekey(ngx_http_totp_first_t *first,
+    totp_session_t *s, const totp_key_t *key);
 
 /*
  * Checks a password on the thread pool, whatever the scheme.  A user who does
@@ -67,7 +76,8 @@ ngx_int_t ngx_http_totp_first_known(ngx_http_totp_first_t *first,
  */
 ngx_http_totp_first_call_t *ngx_http_totp_first_verify(
     ngx_http_totp_first_t *first, ngx_str_t *user, ngx_str_t *password,
-    ngx_http_totp_first_done_pt done, void *data, ngx_int_t *rc);
+    const totp_key_t *key, ngx_http_totp_first_done_pt done, void *data,
+    ngx_int_t *rc);
 
 /* Who asked is gone: done will not be called. */
 void ngx_http_totp_first_forget(ngx_http_totp_first_call_t *call);

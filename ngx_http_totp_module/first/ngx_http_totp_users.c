@@ -5,7 +5,6 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include <openssl/evp.h>
 
 #include "ngx_http_totp_users.h"
 #include "ngx_http_totp_secret.h"
@@ -32,8 +31,6 @@ static ngx_int_t ngx_http_totp_users_index(ngx_http_totp_users_t *users);
 static ngx_http_totp_user_t **ngx_http_totp_users_slot(
     ngx_http_totp_users_t *users, totp_str_t name);
 static ngx_uint_t ngx_http_totp_users_hopeless(totp_str_t hash);
-static ngx_int_t ngx_http_totp_users_fingerprint(EVP_MD_CTX *ctx,
-    ngx_http_totp_user_t *user);
 static totp_str_t ngx_http_totp_users_decoy(ngx_http_totp_users_t *users);
 
 
@@ -221,10 +218,8 @@ static ngx_int_t
 ngx_http_totp_users_index(ngx_http_totp_users_t *users)
 {
     size_t                  pos;
-    ngx_int_t               rc;
     ngx_uint_t              n, slots;
     totp_str_t              name, hash;
-    EVP_MD_CTX             *ctx;
     ngx_http_totp_user_t   *user, **slot;
 
     n = 0;
@@ -248,12 +243,6 @@ ngx_http_totp_users_index(ngx_http_totp_users_t *users)
         return NGX_ERROR;
     }
 
-    ctx = EVP_MD_CTX_new();
-    if (ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    rc = NGX_OK;
     pos = 0;
 
     while (totp_passwd_next(users->text, &pos, &name, &hash)) {
@@ -269,18 +258,11 @@ ngx_http_totp_users_index(ngx_http_totp_users_t *users)
         user->hash = hash;
         user->hopeless = ngx_http_totp_users_hopeless(hash);
 
-        if (ngx_http_totp_users_fingerprint(ctx, user) != NGX_OK) {
-            rc = NGX_ERROR;
-            break;
-        }
-
         users->nusers++;
         *slot = user;
     }
 
-    EVP_MD_CTX_free(ctx);
-
-    return rc;
+    return NGX_OK;
 }
 
 
@@ -337,33 +319,6 @@ ngx_http_totp_users_hopeless(totp_str_t hash)
     }
 
     return 0;
-}
-
-
-/* The first bytes of SHA-256 (length of name, big endian, name, hash). */
-
-static ngx_int_t
-ngx_http_totp_users_fingerprint(EVP_MD_CTX *ctx, ngx_http_totp_user_t *user)
-{
-    uint8_t  len[4], digest[EVP_MAX_MD_SIZE];
-
-    len[0] = (uint8_t) (user->name.len >> 24);
-    len[1] = (uint8_t) (user->name.len >> 16);
-    len[2] = (uint8_t) (user->name.len >> 8);
-    len[3] = (uint8_t) user->name.len;
-
-    if (EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1
-        || EVP_DigestUpdate(ctx, len, sizeof(len)) != 1
-        || EVP_DigestUpdate(ctx, user->name.data, user->name.len) != 1
-        || EVP_DigestUpdate(ctx, user->hash.data, user->hash.len) != 1
-        || EVP_DigestFinal_ex(ctx, digest, NULL) != 1)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(user->fp, digest, TOTP_FP_LEN);
-
-    return NGX_OK;
 }
 
 
@@ -435,4 +390,25 @@ ngx_http_totp_user_t *
 ngx_http_totp_users_find(ngx_http_totp_users_t *users, totp_str_t name)
 {
     return *ngx_http_totp_users_slot(users, name);
+}
+
+
+const uint8_t *
+ngx_http_totp_users_fingerprint(ngx_http_totp_user_t *user,
+    const totp_key_t *key)
+{
+    if (user->key != key) {
+
+        user->key = NULL;
+
+        if (totp_session_fingerprint(user->fp, key, user->name, user->hash)
+            != 0)
+        {
+            return NULL;
+        }
+
+        user->key = key;
+    }
+
+    return user->fp;
 }

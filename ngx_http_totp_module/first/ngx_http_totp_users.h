@@ -1,6 +1,6 @@
 /*
- * The entries of one htpasswd file as it was read: a table that never changes,
- * in a pool of its own.
+ * The entries of one htpasswd file as it was read: a table that never changes
+ * (but for fingerprints, made when they are asked for), in a pool of its own.
  */
 
 #ifndef NGX_HTTP_TOTP_USERS_H
@@ -19,6 +19,7 @@
 typedef struct {
     totp_str_t               name;
     totp_str_t               hash;
+    const totp_key_t        *key;               /* that fp is of; NULL: none */
     uint8_t                  fp[TOTP_FP_LEN];   /* of name and hash */
     unsigned                 hopeless:1;        /* crypt(3) has no such scheme:
                                                    a locked entry, as a rule */
@@ -76,6 +77,13 @@ void ngx_http_totp_users_destroy(ngx_http_totp_users_t *users);
 /* NULL when there is none. */
 ngx_http_totp_user_t *ngx_http_totp_users_find(ngx_http_totp_users_t *users,
     totp_str_t name);
+
+/*
+ * The fingerprint of an entry under a key of the ring, kept until another key
+ * is asked for; NULL when the crypto library fails.
+ */
+const uint8_t *ngx_http_totp_users_fingerprint(ngx_http_totp_user_t *user,
+    const totp_key_t *key);
 
 
 #endif /* NGX_HTTP_TOTP_USERS_H */

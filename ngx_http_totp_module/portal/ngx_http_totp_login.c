@@ -105,6 +105,7 @@ ngx_http_totp_login_reserved(void *data, ngx_http_totp_reply_t *reply)
 
     ngx_int_t                    rc;
     ngx_str_t                    password;
+    ngx_http_totp_main_conf_t   *mcf;
     ngx_http_totp_first_call_t  *call;
 
     ngx_http_totp_portal_resume(p);
@@ -117,7 +118,10 @@ ngx_http_totp_login_reserved(void *data, ngx_http_totp_reply_t *reply)
     password.data = (u_char *)
                            p->fields[NGX_HTTP_TOTP_FIELD_PASSWORD].value.data;
 
+    mcf = ngx_http_totp_main_conf(p->request);
+
     call = ngx_http_totp_first_verify(p->conf->first, &p->who.user, &password,
+                                      &mcf->keys->keys[0],
                                       ngx_http_totp_login_verified, p, &rc);
 
     if (call == NULL) {
@@ -137,7 +141,8 @@ ngx_http_totp_login_verified(void *data, ngx_int_t rc,
 {
     ngx_http_totp_portal_t *p = data;
 
-    totp_session_t  *old;
+    totp_session_t             *old;
+    ngx_http_totp_main_conf_t  *mcf;
 
     ngx_http_totp_portal_resume(p);
 
@@ -152,7 +157,10 @@ ngx_http_totp_login_verified(void *data, ngx_int_t rc,
         return;
     }
 
+    mcf = ngx_http_totp_main_conf(p->request);
+
     ngx_memcpy(p->session.fp, fp, TOTP_FP_LEN);
+    p->session.key = &mcf->keys->keys[0];
 
     /*
      * A full session in this browser ends here, whoever's it is; but for the

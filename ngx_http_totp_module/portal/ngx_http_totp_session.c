@@ -3,6 +3,7 @@
 #include "ngx_http_totp_store.h"
 #include "ngx_http_totp_first.h"
 #include "ngx_http_totp_zone.h"
+#include "totp_seen.h"
 
 #include <openssl/rand.h>
 
@@ -13,17 +14,32 @@
 
 static void ngx_http_totp_ctx_cleanup(void *data);
 static ngx_int_t ngx_http_totp_session_read(ngx_http_request_t *r,
-    ngx_http_totp_ctx_t *ctx, ngx_http_totp_loc_conf_t *conf);
+    ngx_http_totp_ctx_t *ctx, ngx_http_totp_loc_conf_t *conf,
+    totp_seen_t **seen);
 static ngx_int_t ngx_http_totp_session_sent(ngx_http_totp_ctx_t *ctx,
     ngx_http_totp_loc_conf_t *conf, totp_str_t *value);
 static ngx_http_totp_word_t ngx_http_totp_session_judge(ngx_http_request_t *r,
-    const totp_session_t *s, ngx_http_totp_loc_conf_t *conf);
+    const totp_session_t *s, ngx_http_totp_loc_conf_t *conf,
+    uint64_t *clear);
+static ngx_uint_t ngx_http_totp_session_revoked(ngx_shm_zone_t *zone,
+    const totp_session_t *s, uint64_t *clear);
 static ngx_uint_t ngx_http_totp_session_expired(const totp_session_t *s,
     ngx_http_totp_loc_conf_t *conf, uint64_t now);
 static ngx_http_totp_word_t ngx_http_totp_session_known(
     const totp_session_t *s, ngx_http_totp_loc_conf_t *conf);
 static ngx_str_t ngx_http_totp_session_line(ngx_http_request_t *r,
     ngx_http_totp_loc_conf_t *conf, ngx_str_t *value, ngx_str_t *more);
+
+
+/* of this worker */
+static totp_seen_table_t  ngx_http_totp_session_seen;
+
+
+void
+ngx_http_totp_session_forget(void)
+{
+    totp_seen_wipe(&ngx_http_totp_session_seen);
+}
 
 
 ngx_http_totp_ctx_t *
@@ -46,6 +62,11 @@ ngx_http_totp_ctx(ngx_http_request_t *r)
 
     ctx = cln->data;
     ngx_memzero(ctx, sizeof(ngx_http_totp_ctx_t));
+
+    ctx->cookies.elts = &ctx->cookie;
+    ctx->cookies.nalloc = 1;
+    ctx->cookies.size = sizeof(ngx_http_totp_cookie_t);
+    ctx->cookies.pool = r->pool;
 
     cln->handler = ngx_http_totp_ctx_cleanup;
 
@@ -121,26 +142,30 @@ ngx_http_totp_word_t
 ngx_http_totp_session_find(ngx_http_request_t *r, ngx_http_totp_ctx_t *ctx,
     ngx_http_totp_loc_conf_t *conf)
 {
+    totp_seen_t  *seen;
+
     if (ctx->conf == conf) {
         return ctx->word;
     }
 
     ctx->conf = conf;
     ctx->genuine = 0;
-    ngx_memzero(&ctx->session, sizeof(totp_session_t));
 
-    switch (ngx_http_totp_session_read(r, ctx, conf)) {
+    switch (ngx_http_totp_session_read(r, ctx, conf, &seen)) {
 
     case NGX_OK:
         ctx->genuine = 1;
-        ctx->word = ngx_http_totp_session_judge(r, &ctx->session, conf);
+        ctx->word = ngx_http_totp_session_judge(r, &ctx->session, conf,
+                                                &seen->clear);
         break;
 
     case NGX_DECLINED:
+        ngx_memzero(&ctx->session, sizeof(totp_session_t));
         ctx->word = NGX_HTTP_TOTP_LOGIN_REQUIRED;
         break;
 
     default: /* NGX_ERROR */
+        ngx_memzero(&ctx->session, sizeof(totp_session_t));
         ctx->word = NGX_HTTP_TOTP_UNAVAILABLE;
         break;
     }
@@ -155,42 +180,50 @@ ngx_http_totp_session_find(ngx_http_request_t *r, ngx_http_totp_ctx_t *ctx,
 
 
 /*
- * NGX_OK: ctx->session is one that we signed for this realm; NGX_DECLINED:
- * there is none.
+ * NGX_OK: ctx->session is one that we signed for this realm, and *seen what is
+ * remembered of its cookie until another is looked at; NGX_DECLINED: there is
+ * none.
  */
 
 static ngx_int_t
 ngx_http_totp_session_read(ngx_http_request_t *r, ngx_http_totp_ctx_t *ctx,
-    ngx_http_totp_loc_conf_t *conf)
+    ngx_http_totp_loc_conf_t *conf, totp_seen_t **seen)
 {
-    uint8_t                     buf[TOTP_COOKIE_MAX];
     totp_str_t                  cookie;
-    totp_session_t              s;
+    totp_session_t             *s;
     ngx_http_totp_main_conf_t  *mcf;
 
     mcf = ngx_http_totp_main_conf(r);
 
     if (mcf->keys == NULL || mcf->zone == NULL
-        || ngx_http_totp_session_sent(ctx, conf, &cookie) != NGX_OK
-        || totp_session_decode(&s, buf, mcf->keys, cookie) != 0
-        || !totp_str_eq(s.realm, ngx_http_totp_str(&conf->realm)))
+        || ngx_http_totp_session_sent(ctx, conf, &cookie) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    *seen = totp_seen_find(&ngx_http_totp_session_seen, mcf->keys, cookie);
+
+    if (*seen == NULL
+        || !totp_str_eq((*seen)->session.realm,
+                        ngx_http_totp_str(&conf->realm)))
     {
         return NGX_DECLINED;
     }
 
     /* what was found for another location before may still be pointed to */
 
-    ctx->payload = ngx_pnalloc(r->main->pool, s.user.len + 1);
+    ctx->payload = ngx_pnalloc(r->main->pool, (*seen)->session.user.len + 1);
     if (ctx->payload == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(ctx->payload, s.user.data, s.user.len);
+    s = &ctx->session;
 
-    s.user.data = ctx->payload;
-    s.realm = ngx_http_totp_str(&conf->realm);
+    *s = (*seen)->session;
+    ngx_memcpy(ctx->payload, s->user.data, s->user.len);
 
-    ctx->session = s;
+    s->user.data = ctx->payload;
+    s->realm = ngx_http_totp_str(&conf->realm);
 
     return NGX_OK;
 }
@@ -223,11 +256,9 @@ ngx_http_totp_session_sent(ngx_http_totp_ctx_t *ctx,
 
 static ngx_http_totp_word_t
 ngx_http_totp_session_judge(ngx_http_request_t *r, const totp_session_t *s,
-    ngx_http_totp_loc_conf_t *conf)
+    ngx_http_totp_loc_conf_t *conf, uint64_t *clear)
 {
-    u_char                      buf[NGX_HTTP_TOTP_NAME_MAX];
     uint64_t                    now;
-    ngx_str_t                   name;
     ngx_http_totp_main_conf_t  *mcf;
 
     mcf = ngx_http_totp_main_conf(r);
@@ -246,9 +277,7 @@ ngx_http_totp_session_judge(ngx_http_request_t *r, const totp_session_t *s,
         return NGX_HTTP_TOTP_LOGIN_REQUIRED;
     }
 
-    name = ngx_http_totp_store_name(buf, s->realm, s->user);
-
-    if (ngx_http_totp_zone_revoked(mcf->zone, s, &name)) {
+    if (ngx_http_totp_session_revoked(mcf->zone, s, clear)) {
         return NGX_HTTP_TOTP_LOGIN_REQUIRED;
     }
 
@@ -257,6 +286,38 @@ ngx_http_totp_session_judge(ngx_http_request_t *r, const totp_session_t *s,
     }
 
     return ngx_http_totp_session_known(s, conf);
+}
+
+
+/*
+ * Nothing to look up, and no lock to take, while nobody's session was revoked
+ * since this one was found not to be.
+ */
+
+static ngx_uint_t
+ngx_http_totp_session_revoked(ngx_shm_zone_t *zone, const totp_session_t *s,
+    uint64_t *clear)
+{
+    u_char     buf[NGX_HTTP_TOTP_NAME_MAX];
+    uint64_t   generation;
+    ngx_str_t  name;
+
+    generation = ngx_http_totp_zone_generation(zone);
+
+    if (*clear == generation) {
+        return 0;
+    }
+
+    name = ngx_http_totp_store_name(buf, s->realm, s->user);
+
+    if (ngx_http_totp_zone_revoked(zone, s, &name)) {
+        *clear = TOTP_SEEN_NEVER;
+        return 1;
+    }
+
+    *clear = generation;
+
+    return 0;
 }
 
 
@@ -293,7 +354,7 @@ ngx_http_totp_session_known(const totp_session_t *s,
     user.len = s->user.len;
     user.data = (u_char *) s->user.data;
 
-    switch (ngx_http_totp_first_known(conf->first, &user, s->fp)) {
+    switch (ngx_http_totp_first_known(conf->first, &user, s->key, s->fp)) {
 
     case NGX_OK:
         return NGX_HTTP_TOTP_OK;
@@ -326,6 +387,20 @@ ngx_http_totp_session_cookie(ngx_http_request_t *r,
     mcf = ngx_http_totp_main_conf(r);
 
     ngx_str_null(&more);
+
+    /*
+     * The first key signs: a session of another one takes a fingerprint under
+     * it, too.  Where the password has changed meanwhile it does not, and the
+     * cookie that is sent then has expired already.
+     */
+
+    if (s->user.len && s->key != &mcf->keys->keys[0]
+        && (conf->first == NULL
+            || ngx_http_totp_first_rekey(conf->first, s, &mcf->keys->keys[0])
+               == NGX_ERROR))
+    {
+        return more;
+    }
 
     len = totp_session_encode(buf, s, mcf->keys);
     if (len < 0) {

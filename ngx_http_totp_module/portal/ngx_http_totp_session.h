@@ -15,6 +15,12 @@
 #define NGX_HTTP_TOTP_RENEW_PART  4
 
 
+typedef struct {
+    totp_str_t                 name;
+    totp_str_t                 value;       /* where it was sent */
+} ngx_http_totp_cookie_t;
+
+
 /*
  * A request's context.  It lives as long as the request and survives internal
  * redirects (kept by a pool cleanup, as the realip module does).
@@ -23,6 +29,7 @@
 typedef struct {
     ngx_array_t                cookies;     /* of ngx_http_totp_cookie_t: ours,
                                                as taken out */
+    ngx_http_totp_cookie_t     cookie;      /* room for the first */
     ngx_http_totp_loc_conf_t  *conf;        /* what session was found for */
     ngx_http_totp_word_t       word;        /* why it is worth nothing, or OK */
     ngx_uint_t                 genuine;     /* signed by us, for this realm:
@@ -41,12 +48,6 @@ typedef struct {
 
     void                      *portal;      /* the portal's own, or NULL */
 } ngx_http_totp_ctx_t;
-
-
-typedef struct {
-    totp_str_t                 name;
-    totp_str_t                 value;       /* in r->pool */
-} ngx_http_totp_cookie_t;
 
 
 /* The context of r->main, made where there is none; NULL: out of memory. */
@@ -70,6 +71,9 @@ ngx_http_totp_word_t ngx_http_totp_session_find(ngx_http_request_t *r,
  */
 ngx_str_t ngx_http_totp_session_cookie_sent(ngx_http_totp_ctx_t *ctx,
     const ngx_str_t *name);
+
+/* Forgets the cookies that this worker has verified: another cycle begins. */
+void ngx_http_totp_session_forget(void);
 
 /* A fresh random id; NGX_ERROR: no randomness, then answer "unavailable". */
 ngx_int_t ngx_http_totp_session_id(uint8_t sid[TOTP_SID_LEN]);

@@ -4,10 +4,10 @@
 #include "totp_cookie.h"
 
 
-static ngx_int_t ngx_http_totp_strip_line(ngx_http_request_t *r,
-    ngx_table_elt_t *line, ngx_array_t *names);
 static ngx_int_t ngx_http_totp_strip_keep(ngx_http_request_t *r,
     totp_str_t header, ngx_array_t *names);
+static ngx_int_t ngx_http_totp_strip_line(ngx_http_request_t *r,
+    ngx_table_elt_t *line, ngx_array_t *names);
 static ngx_int_t ngx_http_totp_strip_unlist(ngx_list_t *list,
     ngx_table_elt_t *line);
 static ngx_int_t ngx_http_totp_strip_slot(ngx_list_t *list,
@@ -38,20 +38,18 @@ ngx_http_totp_strip_handler(ngx_http_request_t *r)
             return NGX_DECLINED;
         }
 
-        if (!totp_cookie_has(ngx_http_totp_str(&line->value),
-                             mcf->names.elts, mcf->names.nelts))
-        {
-            i++;
-            continue;
-        }
+        rc = ngx_http_totp_strip_keep(r, ngx_http_totp_str(&line->value),
+                                      &mcf->names);
 
-        rc = ngx_http_totp_strip_line(r, line, &mcf->names);
+        if (rc == NGX_OK) {
+            rc = ngx_http_totp_strip_line(r, line, &mcf->names);
+        }
 
         if (rc == NGX_ERROR) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        if (rc == NGX_OK) {
+        if (rc != NGX_DONE) {
             i++;
         }
 
@@ -72,8 +70,51 @@ ngx_http_totp_strip_late_handler(ngx_http_request_t *r)
 
 
 /*
- * The value moves to new memory: variables that were read before point into
- * the old.
+ * Remembers our pairs of a header, in the order in which they were sent; the
+ * values stay where they are, for as long as the request lives.  NGX_DECLINED:
+ * there are none.
+ */
+
+static ngx_int_t
+ngx_http_totp_strip_keep(ngx_http_request_t *r, totp_str_t header,
+    ngx_array_t *names)
+{
+    size_t                   pos, which;
+    totp_str_t               value, *ours;
+    ngx_http_totp_ctx_t     *ctx;
+    ngx_http_totp_cookie_t  *cookie;
+
+    pos = 0;
+    ours = names->elts;
+
+    if (!totp_cookie_next(header, &pos, ours, names->nelts, &which, &value)) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_totp_ctx(r);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    do {
+        cookie = ngx_array_push(&ctx->cookies);
+        if (cookie == NULL) {
+            return NGX_ERROR;
+        }
+
+        cookie->name = ours[which];
+        cookie->value = value;
+
+    } while (totp_cookie_next(header, &pos, ours, names->nelts, &which,
+                              &value));
+
+    return NGX_OK;
+}
+
+
+/*
+ * What is left of a header moves to new memory: variables that were read
+ * before point into the old, and our own values do.
  */
 
 static ngx_int_t
@@ -85,23 +126,25 @@ ngx_http_totp_strip_line(ngx_http_request_t *r, ngx_table_elt_t *line,
     totp_str_t   header;
 
     header = ngx_http_totp_str(&line->value);
+    len = 0;
 
-    if (ngx_http_totp_strip_keep(r, header, names) != NGX_OK) {
-        return NGX_ERROR;
+    /* a single pair is ours */
+
+    if (memchr(header.data, ';', header.len)) {
+
+        /* as nginx does, with a NUL behind it */
+
+        p = ngx_pnalloc(r->pool, header.len + 1);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        len = totp_cookie_cut(p, header, names->elts, names->nelts);
+        p[len] = '\0';
+
+        line->value.data = p;
+        line->value.len = len;
     }
-
-    /* as nginx does, with a NUL behind it */
-
-    p = ngx_pnalloc(r->pool, header.len + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    len = totp_cookie_cut(p, header, names->elts, names->nelts);
-    p[len] = '\0';
-
-    line->value.data = p;
-    line->value.len = len;
 
     if (len) {
         return NGX_OK;
@@ -114,67 +157,6 @@ ngx_http_totp_strip_line(ngx_http_request_t *r, ngx_table_elt_t *line,
     ngx_http_totp_cookie_unlink(r, line);
 
     return NGX_DONE;
-}
-
-
-/* Remembers our pairs of a header, in the order in which they were sent. */
-
-static ngx_int_t
-ngx_http_totp_strip_keep(ngx_http_request_t *r, totp_str_t header,
-    ngx_array_t *names)
-{
-    size_t                   pos;
-    u_char                  *p;
-    ngx_uint_t               i;
-    totp_str_t               name, value, *ours;
-    ngx_http_totp_ctx_t     *ctx;
-    ngx_http_totp_cookie_t  *cookie;
-
-    ctx = ngx_http_totp_ctx(r);
-    if (ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ctx->cookies.elts == NULL
-        && ngx_array_init(&ctx->cookies, r->pool, 2,
-                          sizeof(ngx_http_totp_cookie_t))
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ours = names->elts;
-    pos = 0;
-
-    while (totp_cookie_next(header, &pos, &name, &value)) {
-
-        for (i = 0; i < names->nelts; i++) {
-            if (totp_str_eq(name, ours[i])) {
-                break;
-            }
-        }
-
-        if (i == names->nelts) {
-            continue;
-        }
-
-        p = ngx_pnalloc(r->pool, value.len + 1);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(p, value.data, value.len);
-
-        cookie = ngx_array_push(&ctx->cookies);
-        if (cookie == NULL) {
-            return NGX_ERROR;
-        }
-
-        cookie->name = ours[i];
-        cookie->value = totp_str(p, value.len);
-    }
-
-    return NGX_OK;
 }
 
 

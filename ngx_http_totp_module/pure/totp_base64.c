@@ -5,27 +5,34 @@ static const char  totp_base64url_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 
-/* The value of every byte in both alphabets, less the two that differ. */
+/* The value of every byte: '+', '-' and '/' and '_' have one in one alphabet. */
 
 #define X  0xff
 
-static const uint8_t  totp_base64_values[256] = {
-    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, X, X, X, X, X, X,
-    X, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
-    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, X, X, X, X, X,
-    X, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
-    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, X, X, X, X, X,
-    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
+#define totp_base64_table(plus, minus, slash, low)                            \
+    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,                           \
+    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,                           \
+    X, X, X, X, X, X, X, X, X, X, X, plus, X, minus, X, slash,                \
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, X, X, X, X, X, X,                 \
+    X, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,                      \
+    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, X, X, X, X, low,              \
+    X, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,            \
+    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, X, X, X, X, X,                \
+    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,                           \
+    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,                           \
+    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,                           \
+    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,                           \
+    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,                           \
+    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,                           \
+    X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,                           \
     X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X
+
+static const uint8_t  totp_base64_values[256] = {
+    totp_base64_table(62, X, 63, X)
+};
+
+static const uint8_t  totp_base64url_values[256] = {
+    totp_base64_table(X, 62, X, 63)
 };
 
 #undef X
@@ -57,65 +64,74 @@ totp_base64url_encode(char *dst, totp_str_t src)
 }
 
 
-/* Digits only, the padding is off already. */
+/* Digits only, the padding is off already.  No value has its two high bits. */
 
 static int
-totp_base64_digits(uint8_t *dst, size_t dst_size, totp_str_t src, uint8_t c62,
-    uint8_t c63)
+totp_base64_digits(uint8_t *dst, size_t dst_size, totp_str_t src,
+    const uint8_t values[256])
 {
-    size_t    i, len;
-    uint8_t   ch, value;
-    unsigned  bits;
-    uint32_t  acc;
+    size_t          len, rest;
+    uint8_t         bad, v[4];
+    uint32_t        acc;
+    const uint8_t  *p;
 
-    len = src.len / 4 * 3 + (src.len % 4) * 6 / 8;
+    rest = src.len % 4;
+    len = src.len / 4 * 3 + rest * 6 / 8;
 
-    if (src.len % 4 == 1 || len > dst_size || len > INT32_MAX) {
+    if (rest == 1 || len > dst_size || len > INT32_MAX) {
         return -1;
     }
 
-    acc = 0;
-    bits = 0;
+    bad = 0;
+    p = src.data;
 
-    for (i = 0; i < src.len; i++) {
-        ch = src.data[i];
-        value = totp_base64_values[ch];
+    for (src.len -= rest; src.len; src.len -= 4) {
+        v[0] = values[p[0]];
+        v[1] = values[p[1]];
+        v[2] = values[p[2]];
+        v[3] = values[p[3]];
+        p += 4;
 
-        if (value > 63) {
-            if (ch == c62) {
-                value = 62;
+        bad |= v[0] | v[1] | v[2] | v[3];
+        acc = (uint32_t) v[0] << 18 | (uint32_t) v[1] << 12
+              | (uint32_t) v[2] << 6 | v[3];
 
-            } else if (ch == c63) {
-                value = 63;
+        *dst++ = (uint8_t) (acc >> 16);
+        *dst++ = (uint8_t) (acc >> 8);
+        *dst++ = (uint8_t) acc;
+    }
 
-            } else {
-                return -1;
-            }
+    if (rest) {
+        v[0] = values[p[0]];
+        v[1] = values[p[1]];
+        v[2] = (rest == 3) ? values[p[2]] : 0;
+
+        bad |= v[0] | v[1] | v[2];
+        acc = (uint32_t) v[0] << 18 | (uint32_t) v[1] << 12
+              | (uint32_t) v[2] << 6;
+
+        *dst++ = (uint8_t) (acc >> 16);
+
+        if (rest == 3) {
+            *dst = (uint8_t) (acc >> 8);
+            acc <<= 8;
         }
 
-        acc = (acc << 6) | value;
-        bits += 6;
+        /* the spare bits would spell the same value otherwise */
 
-        if (bits >= 8) {
-            bits -= 8;
-            *dst++ = (uint8_t) (acc >> bits);
+        if (acc & 0xffff) {
+            return -1;
         }
     }
 
-    /* the last character's spare bits would spell the same value otherwise */
-
-    if (acc & ((1u << bits) - 1)) {
-        return -1;
-    }
-
-    return (int) len;
+    return (bad & 0xc0) ? -1 : (int) len;
 }
 
 
 int
 totp_base64url_decode(uint8_t *dst, size_t dst_size, totp_str_t src)
 {
-    return totp_base64_digits(dst, dst_size, src, '-', '_');
+    return totp_base64_digits(dst, dst_size, src, totp_base64url_values);
 }
 
 
@@ -134,5 +150,5 @@ totp_base64_decode(uint8_t *dst, size_t dst_size, totp_str_t src)
         }
     }
 
-    return totp_base64_digits(dst, dst_size, src, '+', '/');
+    return totp_base64_digits(dst, dst_size, src, totp_base64_values);
 }

@@ -7,12 +7,12 @@
 
 
 static int  totp_cookie_named(totp_str_t pair, const totp_str_t *names,
-    size_t n);
+    size_t n, size_t *which);
 
 
 int
-totp_cookie_next(totp_str_t header, size_t *pos, totp_str_t *name,
-    totp_str_t *value)
+totp_cookie_next(totp_str_t header, size_t *pos, const totp_str_t *names,
+    size_t n, size_t *which, totp_str_t *value)
 {
     totp_str_t  rest, pair;
 
@@ -25,35 +25,10 @@ totp_cookie_next(totp_str_t header, size_t *pos, totp_str_t *name,
 
         *pos = header.len - rest.len;
 
-        pair = totp_ascii_trim(pair);
-        if (pair.len == 0) {
-            continue;
-        }
-
-        *value = pair;
-        *name = totp_ascii_cut(value, '=');
-
-        if (value->data == NULL) {
-            *value = pair;
-            *name = totp_str(pair.data, 0);
-        }
-
-        return 1;
-    }
-
-    return 0;
-}
-
-
-int
-totp_cookie_has(totp_str_t header, const totp_str_t *names, size_t n)
-{
-    totp_str_t  rest;
-
-    rest = header;
-
-    while (rest.len != 0) {
-        if (totp_cookie_named(totp_ascii_cut(&rest, ';'), names, n)) {
+        if (totp_cookie_named(pair, names, n, which)) {
+            pair = totp_ascii_trim(pair);
+            *value = totp_str(pair.data + names[*which].len + 1,
+                              pair.len - names[*which].len - 1);
             return 1;
         }
     }
@@ -67,6 +42,7 @@ totp_cookie_cut(uint8_t *out, totp_str_t header, const totp_str_t *names,
     size_t n)
 {
     int         cut, first, kept;
+    size_t      which;
     uint8_t    *p;
     totp_str_t  rest, pair;
 
@@ -80,7 +56,7 @@ totp_cookie_cut(uint8_t *out, totp_str_t header, const totp_str_t *names,
 
         pair = totp_ascii_cut(&rest, ';');
 
-        if (totp_cookie_named(pair, names, n)) {
+        if (totp_cookie_named(pair, names, n, &which)) {
             cut = 1;
             continue;
         }
@@ -117,7 +93,8 @@ totp_cookie_cut(uint8_t *out, totp_str_t header, const totp_str_t *names,
 /* Compares the name of a pair, which may have white space around it. */
 
 static int
-totp_cookie_named(totp_str_t pair, const totp_str_t *names, size_t n)
+totp_cookie_named(totp_str_t pair, const totp_str_t *names, size_t n,
+    size_t *which)
 {
     size_t  i;
 
@@ -131,6 +108,7 @@ totp_cookie_named(totp_str_t pair, const totp_str_t *names, size_t n)
             && pair.data[names[i].len] == '='
             && memcmp(pair.data, names[i].data, names[i].len) == 0)
         {
+            *which = i;
             return 1;
         }
     }

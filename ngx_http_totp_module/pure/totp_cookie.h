@@ -10,18 +10,13 @@
 
 
 /*
- * Steps through a header: pairs are separated by ';', white space around a
- * pair is skipped.  Returns 1 with name and value (as sent, quotes included)
- * of the pair at *pos and moves on, 0 at the end.  A pair without '=' has an
- * empty name.
+ * Steps through the pairs of a header that have one of these names: pairs are
+ * separated by ';', white space around a pair is skipped.  Returns 1 with the
+ * name's index and the value (as sent, quotes included) of the next one from
+ * *pos on, and moves on; 0 at the end.  Cheap where there is none.
  */
-int totp_cookie_next(totp_str_t header, size_t *pos, totp_str_t *name,
-    totp_str_t *value);
-
-/*
- * Does the header hold a pair by one of these names?  Cheap where not.
- */
-int totp_cookie_has(totp_str_t header, const totp_str_t *names, size_t n);
+int totp_cookie_next(totp_str_t header, size_t *pos, const totp_str_t *names,
+    size_t n, size_t *which, totp_str_t *value);
 
 /*
  * Copies header to out (header.len bytes suffice) without the pairs of these

@@ -8,6 +8,7 @@
 
 static const totp_str_t  totp_key_session = totp_string("totp session");
 static const totp_str_t  totp_key_csrf = totp_string("totp csrf");
+static const totp_str_t  totp_key_entry = totp_string("totp entry");
 static const totp_str_t  totp_key_seal = totp_string("totp seal");
 static const totp_str_t  totp_key_backup = totp_string("totp backup");
 
@@ -67,6 +68,7 @@ totp_key_set_secret(totp_key_t *key, totp_str_t text)
 
     rc = totp_key_derive(key->session, secret, totp_key_session)
          | totp_key_derive(key->csrf, secret, totp_key_csrf)
+         | totp_key_derive(key->entry, secret, totp_key_entry)
          | totp_key_derive(key->seal, secret, totp_key_seal)
          | totp_key_derive(key->backup, secret, totp_key_backup);
 

@@ -2,7 +2,7 @@
  * The keyring: one `id:base64-of-32-bytes` a line.  The first key signs and
  * seals, all verify and open.  From each key a sub-key per purpose is derived
  * (HKDF-SHA256, RFC 5869; no salt; info "totp session", "totp csrf",
- * "totp seal", "totp backup"), so that no two uses share a key.
+ * "totp entry", "totp seal", "totp backup"), so that no two uses share a key.
  */
 
 #ifndef TOTP_KEYRING_H
@@ -21,6 +21,7 @@ typedef struct {
     char     id[TOTP_KEY_ID_MAX];
     uint8_t  session[TOTP_KEY_LEN];     /* HMAC of session cookies */
     uint8_t  csrf[TOTP_KEY_LEN];        /* HMAC of form tokens */
+    uint8_t  entry[TOTP_KEY_LEN];       /* HMAC of password entries */
     uint8_t  seal[TOTP_KEY_LEN];        /* AES-256-GCM */
     uint8_t  backup[TOTP_KEY_LEN];      /* HMAC of backup codes */
 } totp_key_t;

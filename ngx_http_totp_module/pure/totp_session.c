@@ -186,7 +186,7 @@ totp_session_get_number(totp_str_t *rest, uint64_t *out)
  * right; rest is then what follows the id.
  */
 
-static int
+static const totp_key_t *
 totp_session_verify(totp_str_t *rest, const totp_keyring_t *ring,
     const uint8_t *buf, size_t len)
 {
@@ -196,7 +196,7 @@ totp_session_verify(totp_str_t *rest, const totp_keyring_t *ring,
     const totp_key_t  *key;
 
     if (len < TOTP_HMAC_SHA256_LEN) {
-        return -1;
+        return NULL;
     }
 
     payload = totp_str(buf, len - TOTP_HMAC_SHA256_LEN);
@@ -207,7 +207,7 @@ totp_session_verify(totp_str_t *rest, const totp_keyring_t *ring,
     if (version == NULL || *version != TOTP_SESSION_VERSION
         || totp_session_get_counted(rest, &id) != 0)
     {
-        return -1;
+        return NULL;
     }
 
     key = totp_keyring_find(ring, id);
@@ -216,10 +216,10 @@ totp_session_verify(totp_str_t *rest, const totp_keyring_t *ring,
         || totp_hmac_sha256(mac, key->session, &payload, 1) != 0
         || !totp_equal(mac, buf + payload.len, TOTP_HMAC_SHA256_LEN))
     {
-        return -1;
+        return NULL;
     }
 
-    return 0;
+    return key;
 }
 
 
@@ -237,7 +237,13 @@ totp_session_decode(totp_session_t *s, uint8_t buf[TOTP_COOKIE_MAX],
 
     len = totp_base64url_decode(buf, TOTP_COOKIE_MAX, cookie);
 
-    if (len < 0 || totp_session_verify(&rest, ring, buf, (size_t) len) != 0) {
+    if (len < 0) {
+        return -1;
+    }
+
+    s->key = totp_session_verify(&rest, ring, buf, (size_t) len);
+
+    if (s->key == NULL) {
         return -1;
     }
 
@@ -260,6 +266,29 @@ totp_session_decode(totp_session_t *s, uint8_t buf[TOTP_COOKIE_MAX],
     s->method = (totp_method_t) kind[1];
 
     return totp_session_ok(s) ? 0 : -1;
+}
+
+
+int
+totp_session_fingerprint(uint8_t out[TOTP_FP_LEN], const totp_key_t *key,
+    totp_str_t name, totp_str_t hash)
+{
+    uint8_t     len[TOTP_BE64_LEN], mac[TOTP_HMAC_SHA256_LEN];
+    totp_str_t  parts[3];
+
+    totp_be64_put(len, name.len);
+
+    parts[0] = totp_str(len, sizeof(len));
+    parts[1] = name;
+    parts[2] = hash;
+
+    if (totp_hmac_sha256(mac, key->entry, parts, 3) != 0) {
+        return -1;
+    }
+
+    memcpy(out, mac, TOTP_FP_LEN);
+
+    return 0;
 }
 
 

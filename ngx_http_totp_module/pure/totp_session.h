@@ -45,10 +45,11 @@ typedef struct {
     uint64_t       renewed;         /* the idle time counts from here */
     uint64_t       expires;         /* absolute */
     uint64_t       epoch;           /* the user's, when this was issued */
-    uint8_t        fp[TOTP_FP_LEN]; /* of the password entry */
+    uint8_t        fp[TOTP_FP_LEN]; /* of the password entry, under key */
     totp_str_t     realm;           /* 1 .. TOTP_REALM_MAX bytes */
     totp_str_t     user;            /* 1 .. TOTP_USER_MAX bytes; none, and only
                                        then, at TOTP_STAGE_NONE */
+    const totp_key_t  *key;         /* that has signed it: _decode sets it */
 } totp_session_t;
 
 
@@ -68,6 +69,15 @@ int totp_session_encode(char out[TOTP_COOKIE_MAX], const totp_session_t *s,
  */
 int totp_session_decode(totp_session_t *s, uint8_t buf[TOTP_COOKIE_MAX],
     const totp_keyring_t *ring, totp_str_t cookie);
+
+/*
+ * The fingerprint of a password entry under a key of the ring: HMAC, cut, over
+ * the length of the name (8 bytes), name and hash.  Whoever has stolen a cookie
+ * cannot try passwords on it, not even those that stand in the file as such.
+ * Returns 0, or -1 when the crypto library fails.
+ */
+int totp_session_fingerprint(uint8_t out[TOTP_FP_LEN], const totp_key_t *key,
+    totp_str_t name, totp_str_t hash);
 
 /*
  * The form token of a session: HMAC over sid and stage, base64url, no NUL.

@@ -23,6 +23,7 @@ typedef struct {
 
     ngx_atomic_t        count;
     ngx_atomic_t        full_at;    /* all issued up to then is revoked */
+    ngx_atomic_t        generation;
 
     ngx_atomic_t        ready;
     ngx_atomic_t        heard;      /* ngx_current_msec of the last answer */
@@ -209,6 +210,20 @@ ngx_http_totp_zone_revoked(ngx_shm_zone_t *zone, const totp_session_t *s,
 }
 
 
+uint64_t
+ngx_http_totp_zone_generation(ngx_shm_zone_t *zone)
+{
+    uint64_t  generation;
+
+    generation = ngx_http_totp_zone_ctx(zone)->sh->generation;
+
+    /* not after what is looked up next */
+    ngx_memory_barrier();
+
+    return generation;
+}
+
+
 static void
 ngx_http_totp_zone_put(ngx_shm_zone_t *zone, u_char *name, size_t len,
     uint64_t epoch, uint64_t until, uint64_t at)
@@ -233,7 +248,12 @@ ngx_http_totp_zone_put(ngx_shm_zone_t *zone, u_char *name, size_t len,
 
     if (e) {
         /* entries come again on every connection, and in any order */
-        e->epoch = ngx_max(e->epoch, epoch);
+
+        if (e->epoch < epoch) {
+            e->epoch = epoch;
+            ctx->sh->generation++;
+        }
+
         e->until = ngx_max(e->until, until);
 
         ngx_shmtx_unlock(&ctx->shpool->mutex);
@@ -251,6 +271,7 @@ ngx_http_totp_zone_put(ngx_shm_zone_t *zone, u_char *name, size_t len,
     if (e == NULL) {
         if (ctx->sh->full_at < at) {
             ctx->sh->full_at = at;
+            ctx->sh->generation++;
         }
 
         ngx_shmtx_unlock(&ctx->shpool->mutex);
@@ -270,6 +291,7 @@ ngx_http_totp_zone_put(ngx_shm_zone_t *zone, u_char *name, size_t len,
     ngx_rbtree_insert(&ctx->sh->rbtree, &e->node);
     ngx_queue_insert_tail(&ctx->sh->queue, &e->queue);
     ctx->sh->count++;
+    ctx->sh->generation++;
 
     ngx_shmtx_unlock(&ctx->shpool->mutex);
 }

@@ -36,6 +36,13 @@ void ngx_http_totp_zone_revoke_user(ngx_shm_zone_t *zone, ngx_str_t *name,
 ngx_uint_t ngx_http_totp_zone_revoked(ngx_shm_zone_t *zone,
     const totp_session_t *s, ngx_str_t *name);
 
+/*
+ * Changes with every revocation that is new to this node.  What was found not
+ * to be revoked still is not while this stays the same, provided that it was
+ * read before that look-up.
+ */
+uint64_t ngx_http_totp_zone_generation(ngx_shm_zone_t *zone);
+
 /* The feed answered: it is now redis_ms (unix milliseconds) there. */
 void ngx_http_totp_zone_heard(ngx_shm_zone_t *zone, uint64_t redis_ms);
 

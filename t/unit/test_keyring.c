@@ -29,6 +29,10 @@ derives(void **state)
           "b8269ff1d900c107f9a8d95f51c207ea0af1bce6371afae36728a79ae4d650c7");
     assert_memory_equal(ring.keys[0].seal, want, TOTP_KEY_LEN);
 
+    unhex(want, "320ba4103494fba8e4be20209754b29a"
+                "3b2cc80e7fb04b331c26b362955a5ecc");
+    assert_memory_equal(ring.keys[0].entry, want, TOTP_KEY_LEN);
+
     unhex(want,
           "8d75adeda3589e3ff44c6c504f857e43c5a07a48ca8f4d2dd8b26b179f0de531");
     assert_memory_equal(ring.keys[0].backup, want, TOTP_KEY_LEN);

@@ -557,6 +557,55 @@ form_token(void **state)
 }
 
 
+/* HMAC over length, name and hash, cut; by another implementation. */
+
+static void
+fingerprints(void **state)
+{
+    uint8_t         fp[TOTP_FP_LEN], other[TOTP_FP_LEN], want[TOTP_FP_LEN];
+    totp_keyring_t  ring;
+
+    (void) state;
+
+    ring_of(&ring, KEY_2A KEY_OLD);
+    unhex(want, "99e32c6f32d93070");
+
+    assert_int_equal(totp_session_fingerprint(fp, &ring.keys[0], STR("alice"),
+                                              STR("{PLAIN}secret")), 0);
+    assert_memory_equal(fp, want, TOTP_FP_LEN);
+
+    /* another key, another border between name and hash */
+
+    assert_int_equal(totp_session_fingerprint(other, &ring.keys[1],
+                                              STR("alice"),
+                                              STR("{PLAIN}secret")), 0);
+    assert_memory_not_equal(fp, other, TOTP_FP_LEN);
+
+    assert_int_equal(totp_session_fingerprint(other, &ring.keys[0],
+                                              STR("alic"),
+                                              STR("e{PLAIN}secret")), 0);
+    assert_memory_not_equal(fp, other, TOTP_FP_LEN);
+}
+
+
+/* Which key of the ring has signed. */
+
+static void
+names_its_key(void **state)
+{
+    uint8_t         buf[TOTP_COOKIE_MAX];
+    totp_keyring_t  ring;
+    totp_session_t  s;
+
+    (void) state;
+
+    ring_of(&ring, KEY_OLD KEY_2A);
+
+    assert_int_equal(totp_session_decode(&s, buf, &ring, STR(COOKIE)), 0);
+    assert_ptr_equal(s.key, &ring.keys[1]);
+}
+
+
 int
 main(void)
 {
@@ -564,6 +613,8 @@ main(void)
         cmocka_unit_test(encodes),
         cmocka_unit_test(decodes),
         cmocka_unit_test(round_trips),
+        cmocka_unit_test(fingerprints),
+        cmocka_unit_test(names_its_key),
         cmocka_unit_test(longest),
         cmocka_unit_test(not_a_session),
         cmocka_unit_test(flipped_bits),
