@@ -9,6 +9,8 @@
 
 #include "ngx_http_totp_task.h"
 
+#include <sys/resource.h>
+
 
 #if !(NGX_THREADS)
 #error "passwords are hashed on threads: nginx needs --with-threads"
@@ -16,6 +18,7 @@
 
 
 #define NGX_HTTP_TOTP_TASK_LOOK  60000  /* ms */
+#define NGX_HTTP_TOTP_TASK_NICE  10     /* behind the worker's own priority */
 
 
 /* exported by nginx, but in none of its headers */
@@ -41,6 +44,7 @@ static ngx_int_t ngx_http_totp_task_pool(ngx_conf_t *cf, ngx_uint_t threads,
     ngx_uint_t max_queue);
 static void ngx_http_totp_task_mark(void *data);
 static ngx_http_totp_task_conf_t *ngx_http_totp_task_conf(void);
+static void ngx_http_totp_task_yield(void);
 static void ngx_http_totp_task_thread(void *data, ngx_log_t *log);
 static void ngx_http_totp_task_handler(ngx_event_t *ev);
 
@@ -204,6 +208,17 @@ ngx_http_totp_task_discard(ngx_http_totp_task_t *task)
 }
 
 
+ngx_uint_t
+ngx_http_totp_task_full(void)
+{
+    ngx_http_totp_task_conf_t  *conf;
+
+    conf = ngx_http_totp_task_conf();
+
+    return conf && ngx_http_totp_task_count >= conf->limit;
+}
+
+
 ngx_int_t
 ngx_http_totp_task_post(ngx_http_totp_task_t *task)
 {
@@ -256,6 +271,27 @@ ngx_http_totp_task_post(ngx_http_totp_task_t *task)
 }
 
 
+/*
+ * A hash takes a processor for as long as hundreds of requests do: where there
+ * are no more processors than work, the event loops go first.  On Linux this
+ * priority is the thread's own; elsewhere it may be the whole process'.
+ */
+
+static void
+ngx_http_totp_task_yield(void)
+{
+#if (NGX_LINUX)
+    static __thread ngx_uint_t  done;
+
+    if (!done) {
+        done = 1;
+        (void) setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0)
+                                            + NGX_HTTP_TOTP_TASK_NICE);
+    }
+#endif
+}
+
+
 /* On a thread: no log, no pool, nothing but the block. */
 
 static void
@@ -272,6 +308,8 @@ ngx_http_totp_task_thread(void *data, ngx_log_t *log)
     if (block->forgotten || ngx_terminate) {
         return;
     }
+
+    ngx_http_totp_task_yield();
 
     block->task.run(block->task.ctx);
 }

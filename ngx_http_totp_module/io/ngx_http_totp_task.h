@@ -6,6 +6,9 @@
  * pool, nor a log.  The number of tasks under way is bounded here, since
  * nginx's own queue logs an error on overflow.
  *
+ * The threads have a lower priority than the worker, where the system can do
+ * that: whoever hashes must not keep a processor from whoever serves.
+ *
  * A worker that is asked to quit stays for the tasks under way; one that is
  * asked to terminate does not begin those that still wait.
  */
@@ -40,6 +43,9 @@ struct ngx_http_totp_task_s {
  */
 ngx_int_t ngx_http_totp_task_init(ngx_conf_t *cf, ngx_uint_t threads,
     ngx_uint_t max_queue);
+
+/* Would _post return NGX_BUSY?  For whoever can refuse before any work. */
+ngx_uint_t ngx_http_totp_task_full(void);
 
 /* NULL when out of memory.  Freed by _discard, or by itself once posted. */
 ngx_http_totp_task_t *ngx_http_totp_task_create(size_t size);

@@ -1,5 +1,6 @@
 
 #include "ngx_http_totp_steps.h"
+#include "ngx_http_totp_task.h"
 #include "ngx_http_totp_zone.h"
 
 #include "totp_name.h"
@@ -11,6 +12,7 @@
 
 static void ngx_http_totp_login_reserved(void *data,
     ngx_http_totp_reply_t *reply);
+static void ngx_http_totp_login_busy(ngx_http_totp_portal_t *p);
 static void ngx_http_totp_login_verified(void *data, ngx_int_t rc,
     const uint8_t fp[TOTP_FP_LEN]);
 static void ngx_http_totp_login_done(void *data, ngx_http_totp_reply_t *reply);
@@ -57,8 +59,11 @@ ngx_http_totp_login_get(ngx_http_totp_portal_t *p)
 
 
 /*
- * Three steps: the failure is counted, the password is hashed on a thread,
- * the sign-in is recorded and the failure taken back.
+ * Three steps, with two round trips: the failure is counted, the password is
+ * hashed on a thread, the sign-in is recorded and the failure taken back.  The
+ * first trip must have come back before the hash, or parallel guesses would not
+ * be bounded; the second cannot begin before it.  Their scripts leave together:
+ * the counters of an address are in another slot than those of a user.
  */
 
 void
@@ -91,6 +96,13 @@ ngx_http_totp_login_submit(ngx_http_totp_portal_t *p)
 
     /* what is shown again is UTF-8, as the page says */
     p->answer.username = p->who.user;
+
+    /* known without asking Redis: a storm of sign-ins stops here */
+
+    if (ngx_http_totp_task_full()) {
+        ngx_http_totp_login_busy(p);
+        return;
+    }
 
     ngx_http_totp_portal_wait(p,
                  ngx_http_totp_store_reserve(&p->who,
@@ -126,12 +138,19 @@ ngx_http_totp_login_reserved(void *data, ngx_http_totp_reply_t *reply)
 
     if (call == NULL) {
         ngx_http_totp_store_refund(&p->who);
-        p->answer.retry_after = NGX_HTTP_TOTP_RETRY_BUSY;
-        ngx_http_totp_portal_fail(p, NGX_HTTP_TOTP_UNAVAILABLE);
+        ngx_http_totp_login_busy(p);
         return;
     }
 
     ngx_http_totp_portal_wait_call(p, call);
+}
+
+
+static void
+ngx_http_totp_login_busy(ngx_http_totp_portal_t *p)
+{
+    p->answer.retry_after = NGX_HTTP_TOTP_RETRY_BUSY;
+    ngx_http_totp_portal_fail(p, NGX_HTTP_TOTP_UNAVAILABLE);
 }
 
 
@@ -237,7 +256,9 @@ ngx_http_totp_code_get(ngx_http_totp_portal_t *p)
 
 /*
  * Two round trips: the attempt is counted and the secret fetched; then, if the
- * code matches, its step is accepted by a script that lets it in once.
+ * code matches, its step is accepted by a script that lets it in once.  One
+ * would not do: Redis cannot open the secret, and an attempt counts before it
+ * is looked at.
  */
 
 void
