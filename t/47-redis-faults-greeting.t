@@ -53,9 +53,11 @@ my @lanes;
 
 for my $i (0 .. $#PLACES) {
     my ($node, $fake) = lane_node($t, $i, %conf);
+    my $c = $t->client(node => "n$i");
+    wait_until(sub { $c->page('login')->status == 200 }, 15);
     push @lanes, { node => $node, fake => $fake, no => $i, user => "u$i",
                    place => $PLACES[$i],
-                   full => $t->client(node => "n$i")->ready("u$i") };
+                   full => $c->ready("u$i") };
 }
 
 
