@@ -2,7 +2,7 @@
 
 use Totp::Test;
 
-my $t = Totp::Test->new(users => [qw(alice bob carol dave erin)],
+my $t = Totp::Test->new(users => [qw(alice bob carol dave erin frank)],
     servers => <<'END');
     server {
         listen       127.0.0.1:%PORT_stale%;
@@ -168,6 +168,28 @@ my %what = map { ($_->{what} => 1) } @events;
 ok(keys %what >= 2, 'of several kinds') or diag explain \@events;
 $r = $carol->page('settings')->json;
 like($r->{last_used_at}, qr/\S/, 'last_used_at');
+
+
+# Two sign-ins at once: both attempts are counted before either is accepted, and
+# the first success clears the count that the second would subtract from.  A
+# stopped Redis takes both attempts before it answers one.
+
+my $frank = $t->client->ready('frank');
+my @half = map { my $c = $t->client; $c->login('frank'); $c } 1, 2;
+my @code = ($t->otp('frank')->next_code, $frank->{enrolled}{codes}[0]);
+my @conn = map { $_->connect } @half;
+
+$t->redis->freeze;
+$conn[$_]->send($half[$_]->build('POST', '/2fa/code',
+    form => { code => $code[$_], csrf => $half[$_]{csrf} },
+    headers => [Accept => 'application/json'])) for 0, 1;
+nap(seconds(0.3));   # nothing tells that a stopped Redis has been asked
+$t->redis->thaw;
+is($half[$_]->learn($conn[$_]->response)->stage, 'full',
+   "two sign-ins at once: $_") for 0, 1;
+$r = $half[0]->page('settings');
+is($r->status, 200, 'two sign-ins at once: the settings are there');
+is($r->json->{failed_before}, 0, 'and no failure before them');
 
 
 # The operator's help.

@@ -77,8 +77,9 @@ remember(KEYS[5], ARGV[9])
 
 if ARGV[8] ~= '' then
     event(events, ARGV[8], now, ARGV[6])
-    -- what to tell the user of the failures before this sign-in
-    redis.call('HSET', record, 'failed_before', number(f[5]) - 1)
+    -- what to tell the user of the failures before this sign-in; another one
+    -- at the same time may have cleared the count
+    redis.call('HSET', record, 'failed_before', math.max(0, number(f[5]) - 1))
 end
 
 return {'ok', now, #backup_codes(record)}
