@@ -1,8 +1,8 @@
 package Chaos::Calm;
 
-# When all is calm again: every user gets in (with a fresh code, with a backup
-# code that the model knows as unused, or by enabling), whoever should be in is
-# in at both nodes, and whoever should be out is out.
+# When all is calm again: the settings are there, every user gets in (with a
+# fresh code, with a backup code that the model knows as unused, or by enabling),
+# whoever should be in is in at both nodes, and whoever should be out is out.
 
 use strict;
 use warnings;
@@ -42,11 +42,37 @@ sub visit {
 
     my $end = now() + seconds($self->{patience});
 
-    return $self->enter($visitor, $end, sub {
-        my ($session) = @_;
+    return $self->settings($visitor, 5, sub {
+        $self->enter($visitor, $end, sub {
+            my ($session) = @_;
 
-        $session ? $self->{in}++ : $self->lost($visitor);
-        $self->look($visitor, $done);
+            $session ? $self->{in}++ : $self->lost($visitor);
+            $self->look($visitor, $done);
+        });
+    });
+}
+
+
+# What chaos left of the record is looked at before a sign-in may mend it.
+
+sub settings {
+    my ($self, $visitor, $times, $done) = @_;
+
+    my $session = $visitor->{session};
+    return $done->() if !$session || !$session->{factor};
+
+    return $visitor->settings(sub {
+        my ($r) = @_;
+
+        return $done->() if $r->status != 503;
+        return $self->{loop}->after(1, sub {
+            $self->settings($visitor, $times - 1, $done);
+        }) if $times;
+
+        $self->{model}->violation('unavailable',
+            { user => $session->{user}, kind => 'calm', b => now() },
+            'the settings, when all is calm');
+        $done->();
     });
 }
 

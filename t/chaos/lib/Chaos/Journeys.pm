@@ -383,7 +383,7 @@ sub settings {
         my ($r) = @_;
 
         $self->finish($op, $r);
-        $self->stale($session, $r, $done);
+        $self->stale($session, $r, sub { $done->($r) });
     });
 }
 
