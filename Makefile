@@ -3,8 +3,8 @@
 # Variables: PORT (of the demo), BUILD (directory), CC, CFLAGS and LDFLAGS (what
 # is added to ours), NGX_SRC (headers and build system of the installed nginx),
 # DESTDIR (of install), TESTS and PROVE_FLAGS (of test and asan), SECONDS, TOPICS
-# and SEED (of fuzz, fuzz-portal and chaos), USERS (of chaos), ONLY (of applications
-# and screenshots).
+# and SEED (of fuzz, fuzz-portal and chaos), USERS (of chaos), ONLY (of applications,
+# screenshots and mutate), MINUTES (of mutate).
 
 SHELL        = /bin/bash
 .SHELLFLAGS  = -eu -o pipefail -c
@@ -23,6 +23,7 @@ TESTS        =
 SECONDS      =
 TOPICS       =
 SEED         =
+MINUTES      =
 ONLY         =
 
 src          = ngx_http_totp_module
@@ -174,6 +175,12 @@ chaos: ## users against faults of every kind; SECONDS, USERS, SEED to repeat
 	@TOTP_MODULE=$${TOTP_MODULE:-$(abspath $(module))} \
 	SECONDS=$(or $(SECONDS),120) SEED=$(SEED) USERS=$(or $(USERS),200) \
 	perl t/chaos/chaos.pl
+
+.PHONY: mutate
+mutate: ## does a test notice wrong code? MINUTES=60, SEED, ONLY='totp_uri' some
+	@sh t/lib/install.sh build test
+	@perl t/mutate/mutate.pl --minutes $(or $(MINUTES),60) \
+	    $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: lint
 lint: $(configured) ## gcc, clang and cppcheck over the sources; layers; scripts

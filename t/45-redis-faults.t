@@ -415,7 +415,8 @@ sub inject {
         if ($fault->{then} eq 'keep') != ($new == 0);
 
     return verdict("$step->{name}, $fault->{name} "
-                   . ($fault->{then} eq 'keep' ? '[attack 95]' : '[attack 93]'),
+                   . ($fault->{name} =~ /READONLY|MASTERDOWN/ ? '[attack 97]'
+                      : $fault->{then} eq 'keep' ? '[attack 95]' : '[attack 93]'),
                    @wrong);
 }
 

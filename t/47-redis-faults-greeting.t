@@ -111,7 +111,8 @@ sub inject {
 
     $fake->clear;
 
-    return verdict("$place->{name}, $fault->{name} [attack 95]", @wrong,
+    return verdict("$place->{name}, $fault->{name} [attack 95]"
+        . ($fault->{name} =~ /READONLY|MASTERDOWN/ ? ' [attack 97]' : ''), @wrong,
                    recovered($lane));
 }
 
