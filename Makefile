@@ -4,7 +4,7 @@
 # is added to ours), NGX_SRC (headers and build system of the installed nginx),
 # DESTDIR (of install), TESTS and PROVE_FLAGS (of test and asan), SECONDS, TOPICS
 # and SEED (of fuzz, fuzz-portal and chaos), USERS (of chaos), ONLY (of applications,
-# screenshots and mutate), MINUTES (of mutate).
+# screenshots and mutate), MINUTES (of mutate), QUICK and BENCH (topics of bench).
 
 SHELL        = /bin/bash
 .SHELLFLAGS  = -eu -o pipefail -c
@@ -25,6 +25,8 @@ TOPICS       =
 SEED         =
 MINUTES      =
 ONLY         =
+QUICK        =
+BENCH        =
 
 src          = ngx_http_totp_module
 name         = ngx_http_totp_module
@@ -136,6 +138,15 @@ applications: ## real applications behind the gate, in a browser; ONLY='wiki' so
 unit: ## the unit tests of the pure sources alone
 	@sh t/lib/install.sh build unit
 	@$(submake) -C t/unit run
+
+# Figures, not a test: nothing here passes or fails by time.
+
+.PHONY: bench
+bench: ## speed against what Debian packages; QUICK=1, BENCH="requests storm"
+	@sh t/lib/install.sh build bench
+	@$(MAKE) all
+	@TOTP_MODULE=$(abspath $(module)) \
+	perl t/bench/run $(if $(QUICK),--quick) $(BENCH)
 
 .PHONY: fuzz
 fuzz: ## fuzz the parsers, SECONDS each; TOPICS='uri form' chooses

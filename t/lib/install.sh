@@ -3,8 +3,8 @@
 # Installs what building, the demo and the tests need, and only what is not
 # there, by one call of apt-get.
 #
-#     install.sh GROUP...            build, demo, unit, fuzz, asan, chaos, test, php
-#                                    or wiki
+#     install.sh GROUP...            build, demo, unit, fuzz, asan, bench, chaos,
+#                                    test, php or wiki
 #     install.sh --check GROUP...    names what is missing, and the remedy
 #     install.sh --npm [DIR]         what DIR/package-lock.json takes from npm;
 #                                    DIR is that of the browser tests
@@ -42,6 +42,14 @@ asan   cmd     gcc                      gcc
 asan   cmd     dpkg-source              dpkg-dev
 chaos  cmd     redis-server             redis-server
 chaos  perl    IO::Socket::SSL          libio-socket-ssl-perl
+bench  cmd     redis-server             redis-server
+bench  cmd     redis-benchmark          redis-tools
+bench  cmd     h2load                   nghttp2-client
+bench  cmd     valgrind                 valgrind
+bench  cmd     strace                   strace
+bench  cmd     taskset                  util-linux
+bench  perl    IO::Socket::SSL          libio-socket-ssl-perl
+bench  module  ngx_http_lua_module.so   libnginx-mod-http-lua
 test   cmd     redis-server             redis-server
 test   cmd     prove                    perl
 test   cmd     openssl                  openssl
@@ -120,7 +128,12 @@ apt()
             || fresh="$fresh $service"
     done
 
-    found module ngx_nchan_module.so || fresh_module=50-mod-nchan.conf
+    enabled=/etc/nginx/modules-enabled
+    before=
+
+    if test -d "$enabled"; then
+        before=$(cd "$enabled" && echo ./*)
+    fi
 
     if ! test -e "$policy"; then
         trap 'rm -f "$policy"' EXIT
@@ -137,8 +150,15 @@ apt()
         update-rc.d "$service" disable > /dev/null 2>&1 || :
     done
 
-    if test -n "${fresh_module:-}"; then
-        rm -f "/etc/nginx/modules-enabled/$fresh_module"
+    # modules that came with us are loaded by the tests alone
+
+    if test -d "$enabled"; then
+        for link in "$enabled"/*.conf; do
+            case " $before " in
+                *" ./${link##*/} "*) ;;
+                *) rm -f "$link" ;;
+            esac
+        done
     fi
 }
 
