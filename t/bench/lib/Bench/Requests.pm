@@ -47,7 +47,8 @@ sub run {
             push @{ $base{"@$kind"} }, $us;
         }
 
-        push @cells, map { sprintf '%+d', $_ } instructions($site, $v, $twin, $counted);
+        push @cells, map { sprintf '%+d', $_ }
+                     instructions($site, $v, $twin, $counted);
         push @cells, syscalls($bare, $v, $traced);
         push @cells, sprintf '%+d', $v->{node}->memory - $bare->memory;
         push @rows, [$v->{name}, @cells];

@@ -47,7 +47,8 @@ sub start {
 
     $self->{up} = $self->node('up', cpu => $CLIENT_CPU,
                               server => 'location / { empty_gif; }')->start;
-    $self->{auth} = $self->node('auth', cpu => $CLIENT_CPU, server => <<'END')->start;
+    $self->{auth} = $self->node('auth', cpu => $CLIENT_CPU,
+                                server => <<'END')->start;
         location / {
             if ($http_cookie = "") { return 401; }
             return 204;
@@ -124,7 +125,9 @@ sub cookie {
     my ($self) = @_;
 
     if (!$self->{cookie}) {
-        my $node = $self->ready($self->node('sign-in', %{ $self->ours })->start);
+        my $node = $self->node('sign-in', %{ $self->ours })->start;
+
+        $self->ready($node);
         my $client = $self->client($node)->ready(($self->users)[0]);
         $self->{cookie} = $client->cookie_header;
         $node->quit;

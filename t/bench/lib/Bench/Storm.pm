@@ -122,7 +122,7 @@ sub both {
 }
 
 
-sub three { return (percentile(50, @_), percentile(99, @_), percentile(100, @_)) }
+sub three { my @v = @_; return map { percentile($_, @v) } 50, 99, 100 }
 
 sub ms { return sprintf '%.2f', $_[0] * 1000 }
 

@@ -118,9 +118,9 @@ sub basic_conf {
 
     my $file = spew("$site->{dir}/$name.htpasswd", "$name:$hash\n", 0644);
 
-    return { server => $site->guarded($name, "            auth_basic x;\n"
-                                      . "            auth_basic_user_file $file;")
-    };
+    return { server => $site->guarded($name,
+                 "            auth_basic x;\n"
+                 . "            auth_basic_user_file $file;") };
 }
 
 
