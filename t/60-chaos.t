@@ -40,7 +40,8 @@ sub full { my ($birth) = @_;
     return $model->session($birth, stage => 'full', factor => 1) }
 
 sub half { my ($b) = @_;
-    return $model->session(op('login', $b, $b + 0.1, 'yes', stage => 'password'),
+    return $model->session(op('login', $b, $b + 0.1, 'yes',
+                              stage => 'password'),
                            stage => 'password', factor => 0) }
 
 # Enabled from 0 to 0.1, with the code of the step before.
@@ -74,7 +75,8 @@ sub reports {
 
     return is(join(', ', map { $_->{rule} } @{ $model->{violations} }), $rules,
               $name)
-        || diag(map { "$_\n" } map { @{ $_->{log} } } @{ $model->{violations} });
+        || diag(map { "$_\n" } map { @{ $_->{log} } }
+                @{ $model->{violations} });
 }
 
 
@@ -315,7 +317,8 @@ reports('wrong password', 'model: a wrong password');
 
 {
     my @rng = map { Chaos::Random->new($_)->child('x') } 7, 7, 8;
-    my @drawn = map { my $r = $_; join ' ', map { $r->below(1000) } 1 .. 9 } @rng;
+    my @drawn = map { my $r = $_;
+                      join ' ', map { $r->below(1000) } 1 .. 9 } @rng;
     is($drawn[0], $drawn[1], 'a seed repeats what is drawn');
     isnt($drawn[0], $drawn[2], 'another does not');
 }

@@ -10,8 +10,8 @@ use warnings;
 use Totp::Util;
 
 
-# loop, model, nodes; visitors: one of each user; patience: how long one user may
-# take, as a lock may be on, or the window of codes used up
+# loop, model, nodes; visitors: one of each user; patience: how long one user
+# may take, as a lock may be on, or the window of codes used up
 
 sub new { my ($class, %o) = @_;
     return bless { in => 0, left => 0, patience => 60, %o }, $class }

@@ -83,7 +83,8 @@ sub accepted_step {
     if (grep { $_->{step} == $step && $_->{phone} == $phone
                && $_->{e} < $op->{b} } @{ $user->{burnt} })
     {
-        $self->violation('burnt code', $op, 'it was refused as of a wrong clock');
+        $self->violation('burnt code', $op,
+                         'it was refused as of a wrong clock');
     }
 
     # all of Redis' clock is ours here

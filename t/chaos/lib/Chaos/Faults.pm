@@ -48,8 +48,8 @@ sub redis_next {
 
     my $rng = $self->{redis_rng};
     my $gap = $rng->chance(0.3) ? $rng->between(6, 10) : $rng->between(0.5, 4);
-    my $kind = $rng->weighted(kill => 25, stop => 25, pause => 20, scripts => 15,
-                              full => 15);
+    my $kind = $rng->weighted(kill => 25, stop => 25, pause => 20,
+                              scripts => 15, full => 15);
     my $long = $rng->chance(0.25) ? $rng->between(1.5, 4)
                                   : $rng->between(0.05, 1.5);
 

@@ -44,7 +44,8 @@ sub new {
     my ($class, $outages) = @_;
 
     return bless {
-        outages => $outages, users => {}, violations => [], count => {}, odd => {},
+        outages => $outages, users => {}, violations => [], count => {},
+        odd => {},
         began => now(),
     }, $class;
 }

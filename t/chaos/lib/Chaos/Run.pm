@@ -54,7 +54,8 @@ END
 sub new {
     my ($class, %o) = @_;
 
-    my $self = bless { devices => 2, pace => 1, nodes => [qw(a b)], %o }, $class;
+    my $self = bless { devices => 2, pace => 1, nodes => [qw(a b)], %o },
+                     $class;
     my $rng = Chaos::Random->new($self->{seed});
     my @names = map { sprintf 'user%03d', $_ } 1 .. $self->{users};
     my $phone = "totp_period $PHONE{period}s;\n    totp_digits $PHONE{digits};";
@@ -63,7 +64,8 @@ sub new {
         users => \@names, nodes => $self->{nodes}, skew => $PHONE{skew},
         redis => { appendonly => 'yes' },
         server => $SERVER, servers => $SERVERS,
-        http => "totp_redis_connect_timeout 500ms;\n    totp_redis_timeout 1s;\n"
+        http => "totp_redis_connect_timeout 500ms;\n"
+              . "    totp_redis_timeout 1s;\n"
               . "    totp_threads 2 max_queue=512;\n    $phone\n"
               . "    totp_attempts 20 2s;\n    totp_fresh 1m;",
         # a killed worker is what we do; it may have held the lock of the zone

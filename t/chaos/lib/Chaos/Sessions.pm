@@ -144,7 +144,8 @@ sub judge_page {
 
     if ($op->{outcome} eq 'yes') {
         if (($op->{name} || '') ne $op->{user}{name}) {
-            $self->violation("another's answer", $op, 'the application was told '
+            $self->violation("another's answer", $op,
+                             'the application was told '
                              . ($op->{name} || 'nobody'));
         }
         if (!$session->{factor}) {
