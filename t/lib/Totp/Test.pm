@@ -302,6 +302,25 @@ sub client {
 }
 
 
+# After Redis was away: until every worker of every node has its connection
+# again, and worker 0 its feed.  A visitor meets one worker or the other, so
+# trying would not tell.
+
+sub connected {
+    my ($self) = @_;
+
+    my $nodes = keys %{ $self->{nodes} };
+    my $want = $nodes;
+    $want += $_->want for values %{ $self->{nodes} };
+
+    return wait_until(sub {
+        my @greeted = grep { /cmd=(?:eval|evalsha|ping|time|xread|xrange)\b/ }
+                      eval { $self->redis->clients };
+        return @greeted >= $want;
+    }, 20, 0.1);
+}
+
+
 # Descriptors and Redis clients once everything has settled.
 
 sub settled {
