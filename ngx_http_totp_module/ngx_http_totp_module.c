@@ -141,10 +141,9 @@ ngx_http_totp_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    /* a process without a master goes on, but maybe with other keys */
-    ngx_http_totp_session_forget();
-
-    if (ngx_http_totp_first_start(cycle, &mcf->files) != NGX_OK) {
+    if (ngx_http_totp_session_start(cycle) != NGX_OK
+        || ngx_http_totp_first_start(cycle, &mcf->files) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -156,5 +155,5 @@ static void
 ngx_http_totp_exit_process(ngx_cycle_t *cycle)
 {
     ngx_http_totp_store_stop();
-    ngx_http_totp_session_forget();
+    ngx_http_totp_session_stop();
 }

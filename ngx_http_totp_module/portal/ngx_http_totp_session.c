@@ -2,6 +2,7 @@
 #include "ngx_http_totp_session.h"
 #include "ngx_http_totp_store.h"
 #include "ngx_http_totp_first.h"
+#include "ngx_http_totp_secret.h"
 #include "ngx_http_totp_zone.h"
 #include "totp_seen.h"
 
@@ -31,14 +32,34 @@ static ngx_str_t ngx_http_totp_session_line(ngx_http_request_t *r,
     ngx_http_totp_loc_conf_t *conf, ngx_str_t *value, ngx_str_t *more);
 
 
-/* of this worker */
-static totp_seen_table_t  ngx_http_totp_session_seen;
+/* of this worker, on pages that no core dump shows */
+static totp_seen_table_t  *ngx_http_totp_session_seen;
+
+
+ngx_int_t
+ngx_http_totp_session_start(ngx_cycle_t *cycle)
+{
+    if (ngx_http_totp_session_seen) {
+        /* a process without a master goes on, but maybe with other keys */
+        totp_seen_wipe(ngx_http_totp_session_seen);
+        return NGX_OK;
+    }
+
+    ngx_http_totp_session_seen =
+             ngx_http_totp_secret_map(sizeof(totp_seen_table_t), cycle->log);
+
+    return ngx_http_totp_session_seen ? NGX_OK : NGX_ERROR;
+}
 
 
 void
-ngx_http_totp_session_forget(void)
+ngx_http_totp_session_stop(void)
 {
-    totp_seen_wipe(&ngx_http_totp_session_seen);
+    if (ngx_http_totp_session_seen) {
+        ngx_http_totp_secret_unmap(ngx_http_totp_session_seen,
+                                   sizeof(totp_seen_table_t));
+        ngx_http_totp_session_seen = NULL;
+    }
 }
 
 
@@ -201,7 +222,7 @@ ngx_http_totp_session_read(ngx_http_request_t *r, ngx_http_totp_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    *seen = totp_seen_find(&ngx_http_totp_session_seen, mcf->keys, cookie);
+    *seen = totp_seen_find(ngx_http_totp_session_seen, mcf->keys, cookie);
 
     if (*seen == NULL
         || !totp_str_eq((*seen)->session.realm,

@@ -72,8 +72,12 @@ ngx_http_totp_word_t ngx_http_totp_session_find(ngx_http_request_t *r,
 ngx_str_t ngx_http_totp_session_cookie_sent(ngx_http_totp_ctx_t *ctx,
     const ngx_str_t *name);
 
-/* Forgets the cookies that this worker has verified: another cycle begins. */
-void ngx_http_totp_session_forget(void);
+/*
+ * The cookies that this worker has verified: none yet, when a cycle begins;
+ * forgotten when the process ends.
+ */
+ngx_int_t ngx_http_totp_session_start(ngx_cycle_t *cycle);
+void ngx_http_totp_session_stop(void);
 
 /* A fresh random id; NGX_ERROR: no randomness, then answer "unavailable". */
 ngx_int_t ngx_http_totp_session_id(uint8_t sid[TOTP_SID_LEN]);
