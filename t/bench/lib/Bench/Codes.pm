@@ -27,6 +27,9 @@ sub run {
               ($site->users)[1 .. scalar($site->users) - 1];
 
     my @scripts = scripts($site, $node, $otp[0]);
+    my @warm = map { half($site->client($node, ip => fresh_ip()), $_) }
+               @otp[0 .. 19];
+    storm($node->port, \@warm, 8);
     my @rows;
 
     for my $connections (1, 8, 50) {

@@ -26,7 +26,7 @@ sub run {
     my @kinds = $quick ? ([h1 => 'tiny'], [h1 => 'proxied'])
         : map { my $p = $_; map { [$p => $_] } qw(tiny file proxied) }
               qw(h1 h2);
-    my ($rounds, $calls) = $quick ? (5, 1000) : (21, 5000);
+    my ($rounds, $calls) = $quick ? (11, 1000) : (21, 5000);
     my ($counted, $traced) = $quick ? (300, 300) : (1000, 2000);
     my (@rows, %base);
 

@@ -28,13 +28,14 @@ sub run {
 
     my $rig = $site->rig;
     $rig->{lines}{storm} = $hash;
+    $rig->{lines}{visitor} = '{PLAIN}a visitor';
     $rig->set_password(storm => $password);
     $rig->htpasswd;
 
     my $node = $site->ready($site->node('storm', %{ $site->ours })->start);
     my $visitor = $site->client($node);
-    $visitor->login(($site->users)[-1]);
-    die "no session\n" if !$visitor->cookie;
+    die "no session\n"
+        if $visitor->login('visitor', 'a visitor')->stage ne 'full';
 
     my $client = $site->client($node);
     $client->page('login');
