@@ -145,8 +145,11 @@ for my $user (qw(alice bob carol zelda)) {
 
     my $text = '';
     for my $line (split /\r?\n/, $log) {
-        next if $line !~ /\A\+?[\d.]+ \[/ || $line =~ /"the end"|"XREAD"/i;
+        # scripts and what they call, not what a node says at rest
+        next if $line !~ /\A\+?[\d.]+ \[(?:\d+ lua\]|[^\]]*\] "EVAL)/;
         $line =~ s/\A\+?[\d.]+ \[[^\]]*\] //;
+        # the last argument is the call's mark, another each time
+        $line =~ s/ "[0-9a-f]+"\z// if $line =~ /\A"EVAL/;
         $line =~ s/\b\Q$user\E\b/USER/g;
         $line =~ s/\b\Q$ip\E\b/ADDRESS/g;
         $text .= "$line\n";
