@@ -64,10 +64,15 @@ sub file { return $_[0]{file} }
 sub key {
     my ($self) = @_;
 
-    my $text = (lines($self->{file}))[ $self->{line} ];
+    my @line = lines($self->{file});
+    my $text = $line[ $self->{line} ];
     my $n = () = substr($text, 0, $self->{at}) =~ /\Q$self->{old}\E/g;
+
+    # a return alone says little: with the line before it
+    $text = "$line[ $self->{line} - 1 ] $text" if $self->{old} =~ /\Areturn/;
+    $text =~ s/\s+/ /g;
     $text =~ s/\A\s+|\s+\z//g;
-    $text =~ s/\s+\|\s+/ /g;
+    $text =~ s/\|\|/or/g;
 
     return join ' | ', basename($self->{file}), $text,
         squeeze("$self->{old} -> $self->{new}") . ($n ? ' #' . ($n + 1) : '');

@@ -54,6 +54,8 @@ who_gets_what(void **state)
         { " application/json ; charset=utf-8 ; Q=0.2 ", 1, 0 },
         { "application/json;version=\"1,text/html;q=1\"", 1, 0 },
         { "application/json;v=\"\\\",text/html\"", 1, 0 },
+        { "application/json;v=\"abc\",text/html", 0, 1 },
+        { "application/json;q=0.x", 0, 0 },
         { ",, ,application/json,,", 1, 0 },
         { "application/jsonx, xapplication/json", 0, 0 },
         { "application/json+x", 0, 0 },
