@@ -22,10 +22,20 @@ export function launch() {
 }
 
 
+// What was looked at already, whoever was there: with the same window, language
+// and colours it would be the same.
+
+const seen = {};
+
+function looked(how) {
+	return seen[JSON.stringify(how)] ||= new Set();
+}
+
+
 export class Visitor {
 	// how: js, width, dark, lang;  t: what to check with;  rig
 	static async open(browser, how, t, rig, origin = rig.origin) {
-		const v = Object.assign(new Visitor(), { browser, how, t, rig, origin, looked: new Set(), noises: [] });
+		const v = Object.assign(new Visitor(), { browser, how, t, rig, origin, looked: looked(how), noises: [] });
 
 		v.context = await browser.newContext({
 			ignoreHTTPSErrors: true,
@@ -65,7 +75,6 @@ export class Visitor {
 	async other(origin = this.origin) {
 		const v = await Visitor.open(this.browser, this.how, this.t, this.rig, origin);
 
-		v.looked = this.looked;
 		(this.others ||= []).push(v);
 
 		return v;
