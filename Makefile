@@ -106,7 +106,7 @@ demo: ## nginx with the module, Redis and an application on https://localhost:84
 
 
 # Unit tests, tests on a real nginx and Redis, and those in a browser, all joined
-# in one run of prove: the longest first.
+# in one run of prove.  The browser comes last: what it does takes time that counts.
 
 .PHONY: test
 test: ## every test; TESTS='t/10-*.t' runs some, PROVE_FLAGS is prove's
@@ -117,7 +117,7 @@ test: ## every test; TESTS='t/10-*.t' runs some, PROVE_FLAGS is prove's
 	@$(submake) -C t/unit all
 	@TOTP_MODULE=$${TOTP_MODULE:-$(abspath $(module))} \
 	prove $(PROVE_FLAGS) --exec 'sh t/lib/tap.sh' \
-	    $(or $(TESTS),$(wildcard t/browser/*.mjs) $(units) $(wildcard t/*.t))
+	    $(or $(TESTS),$(units) $(wildcard t/*.t t/browser/*.mjs))
 
 # php-cgi comes first: the wiki would else bring a web server of its own
 

@@ -530,7 +530,7 @@ journey('6 disable', async (t, v, user) => {
 	await until('the other session to end', async () => {
 		await elsewhere.go('/elsewhere');
 		return await elsewhere.where() == 'login';
-	}, 3000);
+	}, 10000);
 	t.ok(true, 'the other session has ended');
 
 	await v.code(await phone.next());
@@ -628,7 +628,7 @@ journey('8 new phone', async (t, v, user) => {
 	await until('the other session to end', async () => {
 		await w.go('/');
 		return await w.where() == 'login';
-	}, 3000);
+	}, 10000);
 	t.ok(true, 'the other session has ended');
 
 	await w.password(user);
@@ -673,7 +673,7 @@ journey('9 sign out', async (t, v, user) => {
 	await until('the other session to end', async () => {
 		await v.go('/');
 		return await v.where() == 'login';
-	}, 3000);
+	}, 10000);
 	t.ok(true, 'and there');
 	await v.go('/2fa/settings');
 	await v.at('login', 'the settings too');
@@ -725,7 +725,7 @@ journey('10 phone and codes lost', async (t, v, user) => {
 	await until('the session to end', async () => {
 		await v.go('/');
 		return await v.where() == 'login';
-	}, 3000);
+	}, 10000);
 	t.ok(true, 'the sessions from before have ended');
 	await v.password(user);
 	await v.at('setup', 'set up again');
