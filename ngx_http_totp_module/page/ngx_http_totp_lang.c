@@ -1,4 +1,5 @@
 
+#include "ngx_http_totp_header.h"
 #include "ngx_http_totp_lang.h"
 
 #include "totp_ascii.h"
@@ -106,9 +107,7 @@ const totp_i18n_t *
 ngx_http_totp_lang_choose(ngx_http_request_t *r, ngx_http_totp_langs_t *langs,
     const ngx_str_t *asked, const ngx_str_t *remembered)
 {
-    ngx_uint_t          i;
-    ngx_list_part_t    *part;
-    ngx_table_elt_t    *h;
+    totp_str_t          accept;
     const totp_i18n_t  *lang;
 
     lang = ngx_http_totp_lang_find(langs, asked);
@@ -121,21 +120,9 @@ ngx_http_totp_lang_choose(ngx_http_request_t *r, ngx_http_totp_langs_t *langs,
         return lang;
     }
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
+    accept = ngx_http_totp_header_find(r, "accept-language");
 
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (totp_ascii_is(ngx_http_totp_str(&h[i].key),
-                              "accept-language"))
-            {
-                return langs->langs[totp_i18n_choose(langs->langs, langs->n,
-                                           ngx_http_totp_str(&h[i].value))];
-            }
-        }
-    }
-
-    return langs->langs[0];
+    return langs->langs[totp_i18n_choose(langs->langs, langs->n, accept)];
 }
 
 

@@ -1,11 +1,11 @@
 
 #include "ngx_http_totp_compat.h"
+#include "ngx_http_totp_header.h"
 #include "ngx_http_totp_html.h"
 #include "ngx_http_totp_json.h"
 #include "ngx_http_totp_tls.h"
 
 #include "totp_accept.h"
-#include "totp_ascii.h"
 
 
 /* seconds to wait when the store is away and nothing better is known */
@@ -79,27 +79,10 @@ ngx_http_totp_answer_init(ngx_http_totp_answer_t *a,
 }
 
 
-/* nginx itself knows Accept only where certain modules are compiled in. */
-
 ngx_uint_t
 ngx_http_totp_page_wants_json(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (totp_ascii_is(ngx_http_totp_str(&h[i].key), "accept")) {
-                return totp_accept_json(ngx_http_totp_str(&h[i].value));
-            }
-        }
-    }
-
-    return 0;
+    return totp_accept_json(ngx_http_totp_header_find(r, "accept"));
 }
 
 
