@@ -224,6 +224,18 @@ sub login {
 }
 
 
+# The password was right, and a code is owed; dies where it is not so.
+
+sub half {
+    my ($self, $user) = @_;
+
+    my $r = $self->login($user);
+    die $r->status . ' ' . $r->body unless $r->stage eq 'password';
+
+    return $self;
+}
+
+
 sub code {
     my ($self, $code, %more) = @_;
 
