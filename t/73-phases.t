@@ -253,10 +253,23 @@ is($conn->response->status, 200, '[attack 78] unbuffered, in chunks');
 $conn->close;
 
 
-# Caches.
+# Caches.  An answer is in the cache only some time after its client has it.
+
+sub cached {
+    my ($ask) = @_;
+    my $how;
+
+    for (1 .. 100) {
+        $how = $ask->()->header('X-Cache');
+        last if $how eq 'HIT';
+        nap(0.05);
+    }
+
+    return $how;
+}
 
 is(at('/cached/a', as => $alice)->header('X-Cache'), 'MISS', '[attack 84] cached');
-is(at('/cached/a', as => $alice)->header('X-Cache'), 'HIT', '[attack 84] for a session');
+is(cached(sub { at('/cached/a', as => $alice) }), 'HIT', '[attack 84] for a session');
 for my $h ([], [Range => 'bytes=0-5'], ['If-None-Match' => '*'],
            ['If-Modified-Since' => 'Sun, 06 Nov 2033 08:49:37 GMT'],
            ['Cache-Control' => 'only-if-cached'])
@@ -282,7 +295,7 @@ END
 END2
 is($alice->clone->at($t->node('front'))->get('/x', @JSON)->header('X-Cache'),
    'MISS', '[attack 84] a cache in front');
-is($t->client(node => 'front')->get('/x', @JSON)->header('X-Cache'),
+is(cached(sub { $t->client(node => 'front')->get('/x', @JSON) }),
    'HIT', '[attack 84] keeps what an application lets it keep');
 
 for my $path (qw(/2fa/login /2fa/code /2fa/settings /secret/z /2fa/nothing)) {

@@ -58,7 +58,7 @@ test   perl    IO::Socket::SSL          libio-socket-ssl-perl
 test   cmd     oathtool                 oathtool
 test   cmd     zbarimg                  zbar-tools
 test   cmd     curl                     curl
-test   cmd     chromium                 chromium
+test   cmd     chromium-headless-shell  chromium-headless-shell
 test   font    *.ttf                    fonts-dejavu-core
 test   cmd     node                     nodejs
 test   cmd     npm                      npm
