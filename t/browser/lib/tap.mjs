@@ -1,5 +1,5 @@
-// TAP for tests that are whole journeys: one line each, and below it what
-// failed on the way.
+// TAP for tests that are whole journeys: one line each, and what failed on the
+// way, as diagnostics where prove shows them.
 
 const queue = [];
 
@@ -53,12 +53,12 @@ export async function run(jobs, last) {
 		}
 		if (!t.count) t.failed.push('nothing was checked');
 
-		const lines = [`${t.failed.length ? 'not ok' : 'ok'} ${++n} - ${name}`];
-		for (const text of t.failed) {
-			lines.push(...text.split('\n').map((line) => `#   ${line}`));
+		console.log(`${t.failed.length ? 'not ok' : 'ok'} ${++n} - ${name}\n`
+			+ `# ${t.count} checks, ${((Date.now() - from) / 1000).toFixed(1)} s`);
+		if (t.failed.length) {
+			console.error([`# Failed test '${name}'`,
+				...t.failed.flatMap((text) => text.split('\n').map((line) => `#   ${line}`))].join('\n'));
 		}
-		lines.push(`# ${t.count} checks, ${((Date.now() - from) / 1000).toFixed(1)} s`);
-		console.log(lines.join('\n'));
 		good &&= !t.failed.length;
 	};
 
