@@ -176,10 +176,10 @@ asan: ## the tests under AddressSanitizer and UBSan; TESTS chooses
 
 .PHONY: screenshots
 screenshots: ## a picture of every page and state, into build/screenshots
-	@sh t/lib/install.sh build test
+	@sh t/lib/install.sh build test pictures
 	@sh t/lib/install.sh --npm
 	@$(MAKE) all
-	@node t/browser/lib/screenshots.mjs $(BUILD)/screenshots $(ONLY)
+	@node t/browser/lib/screenshots.mjs $(BUILD)/screenshots '$(ONLY)'
 
 .PHONY: chaos
 chaos: ## users against faults of every kind; SECONDS, USERS, SEED to repeat
@@ -193,7 +193,7 @@ chaos: ## users against faults of every kind; SECONDS, USERS, SEED to repeat
 mutate: ## does a test notice wrong code? MINUTES=60, SEED, ONLY='totp_uri' some
 	@sh t/lib/install.sh build test
 	@perl t/mutate/mutate.pl --minutes $(or $(MINUTES),60) \
-	    $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+	    $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
 
 .PHONY: lint
 lint: $(configured) ## gcc, clang and cppcheck over the sources; layers; scripts

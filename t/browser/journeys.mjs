@@ -31,7 +31,7 @@ function journey(name, fn, options = {}) {
 		if (only && !only.test(full)) continue;
 		users.push(user);
 		test(full, async (t) => {
-			const v = await Visitor.open(browser, how, t, rig, options.short ? rig.short : rig.origin);
+			const v = await Visitor.open(browser, how, t, rig, options.at ? rig[options.at] : rig.origin);
 
 			try {
 				await fn(t, v, user);
@@ -283,7 +283,7 @@ journey('2 backup codes, once', async (t, v, user) => {
 	await tab.close();
 	await elsewhere.reload();
 	t.ok(none(await elsewhere.page.content(), codes), 'nor another session');
-}, { short: true });
+}, { at: 'short' });
 
 
 // Left while they are on show, come back to when they are not.
@@ -301,7 +301,7 @@ journey('2 backup codes and the back button', async (t, v, user) => {
 	await v.at('settings', 'forward');
 	await v.back();
 	t.ok(none(await v.page.content(), codes), 'and back again');
-}, { short: true });
+}, { at: 'short' });
 
 
 journey('3 sign in', async (t, v, user) => {
@@ -333,7 +333,7 @@ journey('3 sign in', async (t, v, user) => {
 
 	// The keyboard alone, with what has the focus at the start.
 	await w.go(where);
-	t.is(await w.page.evaluate(() => document.activeElement.id), 'totp-username', 'the name has the focus');
+	t.is(await w.focus('totp-username'), 'totp-username', 'the name has the focus');
 	await w.page.keyboard.type(user);
 	for (let i = 0; i < 3 && await w.page.evaluate(() => document.activeElement.id) != 'totp-password'; i++) {
 		await w.page.keyboard.press('Tab');
@@ -341,7 +341,7 @@ journey('3 sign in', async (t, v, user) => {
 	await w.page.keyboard.type(rig.passwords[user]);
 	await w.leads(() => w.page.keyboard.press('Enter'));
 	await w.at('code', 'then the code');
-	t.is(await w.page.evaluate(() => document.activeElement.id), 'totp-code', 'which has the focus');
+	t.is(await w.focus('totp-code'), 'totp-code', 'which has the focus');
 	t.is(await w.page.getAttribute('#totp-code', 'autocomplete'), 'one-time-code', 'and is known to password managers');
 	t.ok((await w.text('.who')).includes(user), 'says whose code');
 
@@ -350,7 +350,7 @@ journey('3 sign in', async (t, v, user) => {
 	await w.at('code', 'a wrong code stays here');
 	t.is(w.status, 401, 'status');
 	t.is(await w.visible('[role=alert]'), 1, 'says so');
-	t.is(await w.page.evaluate(() => document.activeElement.id), 'totp-code', 'has the focus again');
+	t.is(await w.focus('totp-code'), 'totp-code', 'has the focus again');
 	t.is(rig.seen(user).length, before, 'the application was not asked');
 
 	const code = await phone.next();
@@ -456,7 +456,7 @@ journey('4 sign in with a backup code', async (t, v, user) => {
 	await w.fill('#totp-backup', codes[1]);
 	await w.click('form:has(#totp-backup) button');
 	await w.at('code', 'in either field');
-	if (v.how.js) t.is(await w.page.evaluate(() => document.activeElement.id), 'totp-backup', 'which is open again');
+	if (v.how.js) t.is(await w.focus('totp-backup'), 'totp-backup', 'which is open again');
 	t.is(rig.fields(user).filter((f) => f.startsWith('backup:')).length, 0, 'Redis has none left');
 });
 
@@ -498,7 +498,7 @@ journey('5 renew backup codes', async (t, v, user) => {
 	if (v.how.js) await v.page.waitForSelector('#totp-shown', { state: 'detached' });
 	await v.reload();
 	t.ok(none(await v.page.content(), fresh), 'the new ones are gone after their time');
-}, { short: true });
+}, { at: 'short' });
 
 
 journey('6 disable', async (t, v, user) => {
@@ -826,6 +826,19 @@ journey('a language by its link', async (t, v, user) => {
 
 	t.ok(cookie && cookie.value == 'fr' && cookie.expires > Date.now() / 1000 + 3e7, 'by a cookie that lasts', JSON.stringify(cookie));
 });
+
+
+// The example of a house style is as good as what it replaces.
+
+journey('the example theme', async (t, v, user) => {
+	await v.enable(user);
+	await v.go('/2fa/logout');
+	await v.at('logout', 'a page of its own');
+	t.is(await v.visible('header .banner'), 1, 'a line of its own on every page');
+	t.is(await v.page.evaluate(() => getComputedStyle(document.querySelector('button.main')).backgroundColor),
+		v.how.dark ? 'rgb(18, 128, 92)' : 'rgb(11, 110, 79)', 'a colour of its own');
+	t.ok(await v.page.evaluate(() => document.querySelector('.issuer img').naturalWidth) > 0, 'a logo');
+}, { at: 'themed' });
 
 
 // Colours of the system's choosing: what is told by colour is told by more.

@@ -4,7 +4,7 @@
 # there, by one call of apt-get.
 #
 #     install.sh GROUP...            build, demo, unit, fuzz, asan, bench, chaos,
-#                                    test, php or wiki
+#                                    test, pictures, php or wiki
 #     install.sh --check GROUP...    names what is missing, and the remedy
 #     install.sh --npm [DIR]         what DIR/package-lock.json takes from npm;
 #                                    DIR is that of the browser tests
@@ -60,6 +60,7 @@ test   cmd     zbarimg                  zbar-tools
 test   cmd     curl                     curl
 test   cmd     chromium-headless-shell  chromium-headless-shell
 test   font    *.ttf                    fonts-dejavu-core
+pictures font  *CJK*                    fonts-noto-cjk
 test   cmd     node                     nodejs
 test   cmd     npm                      npm
 test   module  ngx_nchan_module.so      libnginx-mod-nchan

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 import { Phone } from './phone.mjs';
+import { until } from './rig.mjs';
 
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -133,6 +134,19 @@ export class Visitor {
 
 	text(selector) {
 		return this.page.locator(selector).first().innerText();
+	}
+
+	// The id of what has the focus.  A browser gives it some time after a page
+	// has loaded: when it draws it.
+	async focus(expected) {
+		let id;
+
+		await until('the focus', async () => {
+			id = await this.page.evaluate(() => document.activeElement.id);
+			return id == expected;
+		}, 5000).catch(() => {});
+
+		return id;
 	}
 
 	path() {
