@@ -109,6 +109,15 @@ ngx_http_totp_rcmd_send(ngx_http_totp_rconn_t *rc, ngx_queue_t *queue,
 
     *err = 0;
 
+    /*
+     * While there is room nobody needs to be told of it: over a Unix socket
+     * epoll would wake the worker whenever Redis reads a command.
+     */
+
+    if (c->write->active && c->write->ready) {
+        return ngx_del_event(c->write, NGX_WRITE_EVENT, NGX_CLEAR_EVENT);
+    }
+
     return ngx_handle_write_event(c->write, 0);
 }
 

@@ -1,47 +1,50 @@
 #!/usr/bin/env perl
 # Mutation: does a test notice when the code is wrong?
 #
-#     perl t/mutate/mutate.pl [--minutes N] [--seed N] [--only PATTERN] [--list]
+#     perl t/mutate/mutate.pl [--minutes N] [--seed N] [--only PATTERN]
+#                             [--jobs N] [--list]
 #
 # One at a time, each comparison of the pure layer, the gate, the session and the
 # scripts of the store is turned round, each "and" becomes an "or", and each
 # early return is left out.  A mutant of the pure layer runs against the unit
 # tests, the others against the short tests of t/ that concern them.  It is
-# killed when a test fails or hangs, or when it does not compile.
+# killed when a test fails or hangs, or when it does not compile.  --only chooses
+# among the titles, "FILE:LINE: …", that --list and a run print.
 #
 # Survivors that make no difference, and why, are in t/mutate/explained; any
 # other makes this fail.  --minutes bounds the run: the order is shuffled by the
-# seed, so that several short runs see different mutants.
+# seed, so that several short runs see different mutants.  So many jobs share the
+# work, each in a directory of its own: tests on a server mostly wait.
 
 use strict;
 use warnings;
 
 use Cwd qw(abs_path);
 use File::Basename qw(basename dirname);
-use File::Path qw(make_path);
 use Getopt::Long qw(GetOptions);
+use IO::Handle;
 use List::Util qw(shuffle);
+use POSIX ();
 
 use lib dirname(abs_path(__FILE__));
 use Mutant;
 use Trial;
 
-my ($minutes, $seed, $only, $list) = (60, time, '', 0);
+my ($minutes, $seed, $only, $jobs, $list) = (60, time, '', 4, 0);
 GetOptions('minutes=f' => \$minutes, 'seed=i' => \$seed, 'only=s' => \$only,
-           'list' => \$list) or exit 2;
+           'jobs=i' => \$jobs, 'list' => \$list) or exit 2;
 
 my $top = abs_path(dirname(abs_path(__FILE__)) . '/../..');
 chdir $top or die "$top: $!";
 $| = 1;
 
 my $src = 'ngx_http_totp_module';
-my @files = grep { !/$only/ ? 0 : 1 }
-            (glob("$src/pure/*.c"),
+my @files = (glob("$src/pure/*.c"),
              map({ "$src/portal/ngx_http_totp_$_.c" } qw(gate session)),
              glob("$src/store/lua/*.lua"));
 
 my %explained = explained("$top/t/mutate/explained");
-my @mutants = map { Mutant->all_of($_) } @files;
+my @mutants = grep { $_->title =~ /$only/ } map { Mutant->all_of($_) } @files;
 
 if ($list) {
     print $_->title, "\n" for @mutants;
@@ -53,15 +56,42 @@ print "# seed $seed, ", scalar @mutants, " mutants in ", scalar @files, " files\
 srand $seed;
 
 my $end = time + 60 * $minutes;
-my $trial = Trial->new($top);
 my (%made, %killed, @survivors, %used);
 
-$trial->check or die "# the tests fail without any mutant\n";
+my @order = shuffle @mutants;
+my @trials = map { Trial->new($top, "$top/build/mutate/$_") } 1 .. $jobs;
 
-for my $m (shuffle @mutants) {
-    last if time >= $end;
+$trials[0]->check or die "# the tests fail without any mutant\n";
+$_->like($trials[0]) for @trials[1 .. $#trials];
 
-    my $by = $trial->run($m);
+# Every job has each $jobs-th mutant, and says "NUMBER WHAT KILLED IT" of each.
+
+pipe my $read, my $write or die "pipe: $!";
+my @children;
+
+for my $job (0 .. $jobs - 1) {
+    my $pid = fork;
+    die "fork: $!" if !defined $pid;
+
+    if (!$pid) {
+        close $read;
+        $write->autoflush(1);
+
+        for (my $i = $job; $i < @order && time < $end; $i += $jobs) {
+            printf $write "%d %s\n", $i, $trials[$job]->run($order[$i]) || '';
+        }
+
+        POSIX::_exit(0);
+    }
+
+    push @children, $pid;
+}
+
+close $write;
+
+while (my $said = <$read>) {
+    my ($i, $by) = $said =~ /\A(\d+) (.*)$/ or die "a job said: $said";
+    my $m = $order[$i];
 
     $made{ $m->file }++;
 
@@ -76,6 +106,11 @@ for my $m (shuffle @mutants) {
         push @survivors, $m;
         print "survived: ", $m->title, "\n";
     }
+}
+
+for (@children) {
+    waitpid $_, 0;
+    die "a job failed\n" if $?;
 }
 
 my ($made, $killed) = (0, 0);

@@ -15,7 +15,7 @@ use Totp::Util;
 sub run {
     my ($site, $cookie, $quick) = @_;
 
-    my ($requests, $sign_ins) = $quick ? (50_000, 500) : (1_000_000, 5000);
+    my ($requests, $sign_ins) = $quick ? (50_000, 500) : (1_000_000, 100_000);
     my $node = $site->ready($site->node('memory', %{ $site->ours })->start);
     my @headers = (Cookie => $cookie);
     my @rows;
@@ -35,7 +35,7 @@ sub run {
         form => [[username => $user], [password => $site->rig->password($user)],
                  [csrf => $client->{csrf}]]);
 
-    storm($node->port, [($raw) x 500], 20);
+    storm($node->port, [($raw) x 2000], 20);
     $before = $node->memory;
     my ($took, %status) = storm($node->port, [($raw) x $sign_ins], 20);
     die "sign-ins were refused: @{[ %status ]}\n"

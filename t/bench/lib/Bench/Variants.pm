@@ -32,6 +32,9 @@ sub all {
 
     return (
         {
+            name => 'no guard, again', guard => 'bare', headers => \@cookie,
+            open => 1, conf => { server => $site->guarded('bare', '') },
+        }, {
             name => 'ours', guard => 'totp', headers => \@cookie, module => 1,
             conf => $site->ours,
         }, {
