@@ -113,6 +113,29 @@ is_error(try($ip, 'carol', undef), 429, 'locked', '[attack 27] the address is lo
 is(try(fresh_ip(), 'carol', undef)->stage, 'full', 'others are not');
 
 
+# A counter runs from its first failure: more of them do not make it longer.  One
+# that has lost its end gets one.
+
+{
+    my $redis = $t->redis;
+    my $from = fresh_ip();
+    my %before = map { ($_ => 1) } $redis->keys('*');
+
+    try($from, 'nobody-counts', 'wrong-word');
+    my @counts = grep { !$before{$_} && $redis->cmd('TYPE', $_) eq 'string' }
+                 $redis->keys('*');
+    cmp_ok(scalar @counts, '>=', 2, 'a failure is counted in several places');
+
+    $redis->cmd('EXPIRE', $_, 100) for @counts;
+    try($from, 'nobody-counts', 'wrong-word');
+    cmp_ok($redis->cmd('TTL', $_), '<=', 100, "$_: no longer") for @counts;
+
+    $redis->cmd('PERSIST', $_) for @counts;
+    try($from, 'nobody-counts', 'wrong-word');
+    cmp_ok($redis->cmd('TTL', $_), '>', 100, "$_: ends again") for @counts;
+}
+
+
 # The address is nginx' own, never a header.
 
 $ip = fresh_ip();
