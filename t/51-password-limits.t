@@ -133,6 +133,12 @@ is(try(fresh_ip(), 'carol', undef)->stage, 'full', 'others are not');
     $redis->cmd('PERSIST', $_) for @counts;
     try($from, 'nobody-counts', 'wrong-word');
     cmp_ok($redis->cmd('TTL', $_), '>', 100, "$_: ends again") for @counts;
+
+    $redis->cmd('EXPIRE', $_, 100) for @counts;
+    my $r = try($from, 'nobody-counts', 'wrong-word');
+    is_error($r, 429, 'locked', 'locked');
+    cmp_ok($r->json->{retry_after}, '<=', 100, 'for what is left of the time');
+    cmp_ok($r->json->{retry_after}, '>', 50, 'and not for less');
 }
 
 
