@@ -20,7 +20,9 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
+use Fcntl qw(LOCK_EX LOCK_NB);
 use File::Basename qw(basename dirname);
+use File::Path qw(make_path);
 use Getopt::Long qw(GetOptions);
 use IO::Handle;
 use List::Util qw(shuffle);
@@ -54,6 +56,10 @@ if ($list) {
 
 print "# seed $seed, ", scalar @mutants, " mutants in ", scalar @files, " files\n";
 srand $seed;
+
+make_path("$top/build/mutate");
+open my $lock, '>', "$top/build/mutate/lock" or die "lock: $!";
+flock $lock, LOCK_EX | LOCK_NB or die "another run is under way\n";
 
 my $end = time + 60 * $minutes;
 my (%made, %killed, @survivors, %used);
