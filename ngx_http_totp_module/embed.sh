@@ -45,21 +45,31 @@ name_of()
 
 
 # What a browser has to load goes without indentation, empty lines and the
-# comments that begin a line.
+# comments that begin a line; a style sheet also without spaces at punctuation
+# and comments that end a line.
 
 content_of()
 {
     case $1 in
+    *.css)
+        plain "$1" | sed -e 's|[[:blank:]]*/\*[^*]*\*/$||' \
+                         -e 's/ *\([{};,>]\) */\1/g' -e 's/: /:/g' ;;
     */assets/*)
-        awk '{ sub(/^[ \t]+/, "") }
-             inside && !/\*\// { next }
-             inside { sub(/^.*\*\//, ""); inside = 0 }
-             /^\/\*/ && !/\*\// { inside = 1; next }
-             /^\/\*/ { sub(/^\/\*.*\*\/[ \t]*/, "") }
-             NF' "$1" ;;
+        plain "$1" ;;
     *)
         cat "$1" ;;
     esac
+}
+
+
+plain()
+{
+    awk '{ sub(/^[ \t]+/, "") }
+         inside && !/\*\// { next }
+         inside { sub(/^.*\*\//, ""); inside = 0 }
+         /^\/\*/ && !/\*\// { inside = 1; next }
+         /^\/\*/ { sub(/^\/\*.*\*\/[ \t]*/, "") }
+         NF' "$1"
 }
 
 

@@ -151,6 +151,23 @@ is($r->header('Content-Language'), 'en', 'a cookie that is no tag counts for not
 unlike($r->body, qr/"><script>/, 'and does not come back');
 
 
+# The first page is light in every language, with all that it asks for.
+
+for my $tag (sort keys %lang) {
+    my $c = $t->client;
+    my $all = $c->get_html("/2fa/login?lang=$tag");
+    my @more = $all->body =~ /(?:src|href)="([^"#]+\.(?:css|js)[^"]*)"/g;
+    my $bytes = length $all->{head} . $all->body;
+    for (@more) {
+        s/&amp;/&/g;
+        $bytes += length $_->{head} . $_->body for $c->get($_);
+    }
+
+    is(scalar @more, 2, "$tag: one style sheet and one script");
+    cmp_ok($bytes, '<', 15 * 1024, "$tag: the first page under 15 KB");
+}
+
+
 # The application sees neither the cookie nor a changed address
 
 my $alice = $t->client->ready('alice');
