@@ -174,6 +174,15 @@ rewind_steps('bob');
     refused($c->code($burnt[$_]), "[attack 17] step $off[$_]: never accepted, nor where more are")
         for 0 .. $#off;
     is($c->code($bob->code_at_step($now + 1))->stage, 'full', 'one that was not burnt is');
+
+    # Kept as long as they could be accepted, and no longer.
+
+    rewind_steps('bob');
+    $redis->cmd('HSET', 'totp:user:{default:bob}', 'burnt', '5 ' . ($now + 4) . ' 6');
+    is_error(half('bob', port => 'narrow')->code($bob->code_at_step($now + 7)), 401,
+             'clock_off', 'one more');
+    is(join(' ', sort split / /, field('bob', 'burnt')), join(' ', $now + 4, $now + 7),
+       'those that lie far back are forgotten');
 }
 
 
