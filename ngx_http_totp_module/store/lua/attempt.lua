@@ -12,8 +12,8 @@ if redis.call('EXISTS', KEYS[3]) == 1 then
     return {'stale'}
 end
 
-local f = redis.call('HMGET', record, 'epoch', 'secret', 'last_step', 'burnt',
-                     'fails', 'fails_from', 'locks', 'locked_until', 'row')
+local f = redis.call('HMGET', record, 'epoch', 'secret', 'last_step', 'fails',
+                     'fails_from', 'locks', 'locked_until', 'row')
 
 if number(f[1]) ~= tonumber(ARGV[2]) then
     return {'stale'}
@@ -29,8 +29,8 @@ if not sealed then
     return {'none'}
 end
 
-local fails, from, locks = number(f[5]), number(f[6]), number(f[7])
-local locked, row = number(f[8]), number(f[9])
+local fails, from, locks = number(f[4]), number(f[5]), number(f[6])
+local locked, row = number(f[7]), number(f[8])
 
 -- NIST SP 800-63B-4, 3.2.2: a hundred in a row, then only an operator
 if row >= 100 then
@@ -60,4 +60,4 @@ redis.call('HSET', record, 'fails', fails, 'fails_from', from, 'locks', locks,
 
 event(KEYS[5], 'code_failed', now, ARGV[5])
 
-return {'ok', now, sealed, left, number(f[3]), f[4] or ''}
+return {'ok', now, sealed, left, number(f[3])}
