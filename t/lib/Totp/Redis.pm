@@ -163,6 +163,18 @@ sub reply {
 }
 
 
+# A number that is to become another: what a refusal or a success takes back,
+# Redis has done a moment after the answer.  Gives what it is in the end.
+
+sub settle {
+    my ($self, $key, $n) = @_;
+
+    wait_until(sub { ($self->cmd('GET', $key) || 0) == $n }, 5);
+
+    return $self->cmd('GET', $key) || 0;
+}
+
+
 sub keys {
     my ($self, $pattern) = @_;
 
