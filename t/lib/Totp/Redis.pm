@@ -226,6 +226,8 @@ sub monitor {
     my $file = "$self->{dir}/monitor.log";
     my $s = IO::Socket::UNIX->new(Peer => $self->{socket})
         or die "redis: $!";
+    unlink $file;       # one from before has a beginning, too
+
     my $pid = fork;
     die "fork: $!" unless defined $pid;
 

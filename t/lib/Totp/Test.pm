@@ -212,6 +212,11 @@ sub conf {
 
     my $user = $> == 0 ? "user root;\n" : '';
     my $main = $c{main} || '';
+
+    # for an nginx that is started by nginx, at an upgrade
+    $main .= join '', map { "env $_;\n" } grep { defined $ENV{$_} }
+                      qw(ASAN_OPTIONS UBSAN_OPTIONS);
+
     my $http = $c{http} || '';
     my $server = defined $c{server} ? $c{server} : $self->default_server;
     my $servers = $c{servers} || '';
