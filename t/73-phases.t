@@ -259,11 +259,7 @@ sub cached {
     my ($ask) = @_;
     my $how;
 
-    for (1 .. 100) {
-        $how = $ask->()->header('X-Cache');
-        last if $how eq 'HIT';
-        nap(0.05);
-    }
+    wait_until(sub { ($how = $ask->()->header('X-Cache')) eq 'HIT' });
 
     return $how;
 }
