@@ -149,6 +149,17 @@ nap(seconds(2.3) + 0.5);
 is_error($half->code($t->otp('carol')->next_code), 401, 'expired',
          'stage password ends after totp_login_timeout');
 
+# The time that counts is that of where the cookie is shown, not of where it
+# began: a shorter one holds at once.
+
+$half = $t->client;
+is($half->login('carol')->stage, 'password', 'stage password, for ten minutes');
+nap(seconds(2.3) + 0.5);
+is_error($half->get_json('/x'), 401, 'code_required', 'is still on');
+my $short = $half->clone(port => $t->node->port('login'));
+is_error($short->get_json('/x'), 401, 'expired',
+         'but over where totp_login_timeout is less');
+
 $t->finish;
 
 done_testing;

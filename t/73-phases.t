@@ -26,6 +26,12 @@ END
         location /on/add    { add_before_body /secret; proxy_pass http://%APP%; }
         location /off/mirror { totp off; mirror /secret/mirrored;
                                proxy_pass http://%APP%; }
+        location /on/two    { add_before_body /secret;
+                              add_after_body /elsewhere;
+                              proxy_pass http://%APP%; }
+        location /elsewhere { totp_realm elsewhere;
+                              proxy_set_header X-User $totp_user;
+                              proxy_pass http://%APP%; }
         location /on/mirror { mirror /secret/mirrored; proxy_pass http://%APP%; }
         location /on/slice  { slice 1k; proxy_pass http://%APP%;
                               proxy_set_header Range $slice_range;
@@ -132,6 +138,14 @@ like(at('/on/add', as => $alice)->body, qr{/secret.*/on/add}s,
 is(at('/on/mirror', as => $alice)->status, 200, '[attack 71] mirror, a session');
 ok(wait_until(sub { seen(qr{^/secret/mirrored}) }), 'mirrored');
 is(at('/on/slice', as => $alice)->status, 200, '[attack 71] slice, a session');
+
+# Theirs is the name of the request, where it means the same people.
+
+is(at('/on/two', as => $alice)->status, 200, '[attack 71] two realms, a session');
+my %inner = map { $_->{uri} => $_->{head} } $app->requests;
+like($inner{'/secret'}, qr/^x-user: alice\r?$/mi, '[attack 71] its name within its realm');
+ok($inner{'/elsewhere'}, '[attack 71] the other realm is asked');
+unlike($inner{'/elsewhere'} || '', qr/^x-user: ./mi, '[attack 71] without a name');
 
 my $r = at('/off/ssi/page.shtml');
 like($r->body, qr/start \{/, '[attack 71] SSI where the gate is off includes: '
