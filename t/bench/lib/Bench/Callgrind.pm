@@ -20,8 +20,10 @@ sub new {
     my ($class, %o) = @_;
 
     my $site = $o{site};
+    my $main = join ' ', $o{conf}{main} || (),
+                    'daemon off; master_process off;';
     my $node = $site->node("callgrind-$o{name}", %{ $o{conf} }, alone => 1,
-                           main => 'daemon off; master_process off;');
+                           main => $main);
     my $self = bless { node => $node, dir => $node->{prefix} }, $class;
 
     my @cmd = ('setarch', '-R', tool('valgrind'), '--tool=callgrind',

@@ -35,6 +35,13 @@ sub all {
             name => 'no guard, again', guard => 'bare', headers => \@cookie,
             open => 1, conf => { server => $site->guarded('bare', '') },
         }, {
+            # what the threads that hash cost while they sleep: libc and the
+            # kernel do more for each system call of a process that has some
+            name => 'no guard, idle thread_pool', guard => 'bare',
+            headers => \@cookie, open => 1,
+            conf => { main => 'thread_pool idle threads=2;',
+                      server => $site->guarded('bare', '') },
+        }, {
             name => 'ours', guard => 'totp', headers => \@cookie, module => 1,
             conf => $site->ours,
         }, {
