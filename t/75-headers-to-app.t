@@ -176,4 +176,30 @@ for my $who ($alice, $nobody, $bob, $forged) {
 
 $t->finish;
 
+
+# A server that is off and knows no users: whom a good cookie of another server
+# names, it cannot tell.
+
+my $two = Totp::Test->new(users => [qw(alice)],
+    defaults => { password_file => undef }, server => <<'END', servers => <<'END2');
+        totp on;
+        totp_password_file %DIR%/htpasswd;
+        location / { proxy_pass http://%APP%; }
+        location /2fa/ { totp_portal; }
+END
+    server {
+        listen 127.0.0.1:%PORT_off%;
+        location / { proxy_pass http://%APP%;
+                     proxy_set_header X-User $totp_user; }
+    }
+END2
+$alice = $two->client->ready('alice');
+$two->app->reset;
+my $there = $alice->clone(port => $two->node->port('off'));
+is($there->get('/x')->status, 200, 'a server without users, off');
+($q) = $two->app->requests;
+unlike($q->{head}, qr/^X-User:/mi, 'names nobody');
+through($alice->get('/x'), 'where there are users: she is in');
+$two->finish;
+
 done_testing;

@@ -18,7 +18,8 @@ local function number(value)
         return 0
     end
 
-    return assert(tonumber(value), 'a field is not a number')
+    -- assert() would give its message, too
+    return (assert(tonumber(value), 'a field is not a number'))
 end
 
 local function event(key, what, time, address)
