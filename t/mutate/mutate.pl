@@ -61,14 +61,16 @@ make_path("$top/build/mutate");
 open my $lock, '>', "$top/build/mutate/lock" or die "lock: $!";
 flock $lock, LOCK_EX | LOCK_NB or die "another run is under way\n";
 
-my $end = time + 60 * $minutes;
-my (%made, %killed, @survivors, %used);
+my (%made, %killed, @survivors);
+my ($done, $without) = (0, 0);
 
 my @order = shuffle @mutants;
 my @trials = map { Trial->new($top, "$top/build/mutate/$_") } 1 .. $jobs;
 
 $trials[0]->check or die "# the tests fail without any mutant\n";
 $_->like($trials[0]) for @trials[1 .. $#trials];
+
+my $end = time + 60 * $minutes;
 
 # Every job has each $jobs-th mutant, and says "NUMBER WHAT KILLED IT" of each.
 
@@ -105,13 +107,15 @@ while (my $said = <$read>) {
         $killed{ $m->file }++;
 
     } elsif (defined(my $why = $explained{ $m->key })) {
-        $used{ $m->key } = 1;
+        $without++;
         print "explained: ", $m->title, " ($why)\n";
 
     } else {
         push @survivors, $m;
         print "survived: ", $m->title, "\n";
     }
+
+    printf "# %d of %d\n", $done, scalar @mutants if ++$done % 25 == 0;
 }
 
 for (@children) {
@@ -128,7 +132,7 @@ for (sort keys %made) {
     $killed += $killed{$_} || 0;
 }
 printf "# %d of %d mutants made, %d killed, %d explained, %d survived\n", $made,
-    scalar @mutants, $killed, scalar keys %used, scalar @survivors;
+    scalar @mutants, $killed, $without, scalar @survivors;
 
 exit(@survivors ? 1 : 0);
 
