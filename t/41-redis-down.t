@@ -203,8 +203,18 @@ $t3->finish;
 # nginx started while Redis is away.
 
 my $t4 = Totp::Test->new(users => [qw(alice bob)], start_redis => 0,
-    redis => { appendonly => 'yes' },
-    http => "totp_redis_connect_timeout 500ms;\n    totp_redis_timeout 1s;");
+    redis => { appendonly => 'yes' }, server => <<'END',
+        totp on;
+        location / { proxy_pass http://%APP%; }
+        location /2fa/ { totp_portal; }
+        location /open { totp off; proxy_pass http://%APP%;
+                         access_log %PREFIX%/open.log who;
+                         proxy_set_header X-User $totp_user;
+                         proxy_set_header X-Stage $totp_stage; }
+        location = /ping { totp off; proxy_pass http://%APP%; }
+END
+    http => "totp_redis_connect_timeout 500ms;\n    totp_redis_timeout 1s;\n"
+            . "    log_format who '[\$totp_user] [\$totp_stage]';");
 is($t4->client->get('/ping')->status, 200, 'started while down: ungated works [attack 90]');
 $c = $t4->client;
 is_error($c->page('login'), 503, 'unavailable', 'started while down: login')
@@ -224,9 +234,24 @@ $node->start;
 is($alice->get('/x')->status, 503,
    'started while down: a full session waits for the revocations');
 is($alice->get('/ping')->status, 200, 'ungated works');
+
+# nginx asks for a variable twice, for its length and for its bytes; what it is
+# told first for a request holds to the end of it.
+
+$t4->app->reset;
+my $open = $alice->connect;
+$open->send($alice->build('GET', '/open?delay=4'));
+ok(wait_until(sub { $t4->app->hits }, 5), 'a request where the gate is off');
 $t4->redis->start;
 ok(wait_until(sub { $alice->get('/x')->status == 200 }, 12, 0.2),
    'comes up: the session is good');
+is($open->response->status, 200, 'it is answered');
+unlike(($t4->app->requests)[0]{head}, qr/^X-User:/mi, 'it named nobody');
+my $log = "$node->{prefix}/open.log";
+ok(wait_until(sub { -s $log }, 3) && slurp($log) eq "[-] [none]\n",
+   'and does so to its end') or diag slurp($log);
+is($alice->get('/open')->status, 200, 'another one');
+like(($t4->app->requests)[-1]{head}, qr/^X-User: alice\r$/m, 'knows the name');
 ok($node->quit, 'stopped once more');
 $node->start;
 through($alice->get('/x'),

@@ -83,7 +83,7 @@ my %call = (
     reserve => [[qw(store pair user known)], 'id', 'net', 3, 60, 5, 60],
     reserve_address => [[qw(store user)], 'id', 3, 60],
     refund  => [[qw(store user)], 'id'],
-    signin  => [[qw(store record pair user known events stream)],
+    signin  => [[qw(store record pair user known events stream spent)],
                 'id', 'net', 60, '', 0, '::1'],
     burn    => [[qw(store record)], 'id', 7, 1],
     attempt => [[qw(store record spent pending events)],
@@ -101,7 +101,7 @@ my %call = (
     disable => [[qw(store record stream events pending show spent)],
                 'id', $EPOCH, 60, 'name', '::1'],
     logout  => [[qw(store record stream events spent)],
-                'id', $EPOCH, 60, 'name', '::1', 'sid', 0, 'full'],
+                'id', $EPOCH, 60, 'name', '::1', 'sid', $time + 50, 'full'],
 );
 
 # With another argument, by its number.
@@ -154,7 +154,9 @@ fresh;
 answers(call('reserve'), ['ok'], "reserve: failure $_") for 1 .. 3;
 is($redis->cmd('GET', 'pair'), 3, 'reserve: counted for the pair');
 is($redis->cmd('GET', 'user'), 3, 'reserve: and for the user');
-my $r = call('reserve');
+my ($r, $ttl);
+
+$r = call('reserve');
 is($r->[0], 'locked', 'reserve: locked after n');
 ok($r->[1] > 55 && $r->[1] <= 60, 'reserve: for the rest of the window');
 is($redis->cmd('GET', 'user'), 3, 'reserve: what is not looked at does not count');
@@ -176,7 +178,7 @@ answers(call('reserve'), ['locked', 60],
 fresh;
 $redis->cmd('SET', 'pair', 1);
 call('reserve');
-my $ttl = $redis->cmd('TTL', 'pair');
+$ttl = $redis->cmd('TTL', 'pair');
 ok($ttl > 55 && $ttl <= 60, 'reserve: and gets an end');
 fresh;
 call('reserve');
@@ -220,13 +222,20 @@ is(revocations(), 0, 'signin: ends no session');
 
 fresh(enabled);
 $redis->cmd('MSET', 'pair', 2, 'user', 2);
-answers(call('signin', 4 => 'old', 5 => 99), ['ok', 'now', $EPOCH, 1],
+answers(call('signin', 4 => 'old', 5 => $time + 50), ['ok', 'now', $EPOCH, 1],
         'signin: a code is owed');
 is_deeply($redis->cmd('MGET', 'pair', 'user'), [1, 1],
           'signin: it was no failure');
 is(events(), 0, 'signin: no event before the code');
 is($redis->cmd('EXISTS', 'known'), 0, 'signin: nor is the address known');
-is_deeply([revocations()], ['sid old until 99'], 'signin: ends the session before');
+is_deeply([revocations()], ['sid old until ' . ($time + 50)],
+          'signin: ends the session before');
+$ttl = $redis->cmd('TTL', 'spent');
+ok($ttl > 40 && $ttl <= 50, 'signin: which is spent from now on');
+$redis->cmd('DEL', 'spent');
+call('signin', 4 => 'old', 5 => $time - 5);
+is($redis->cmd('EXISTS', 'spent'), 0, 'signin: no mark for one that is over');
+$redis->cmd('MSET', 'pair', 1, 'user', 1);
 $redis->cmd('ZADD', 'known', 1, 'net');
 call('signin');
 is_deeply($redis->cmd('MGET', 'pair', 'user'), [0, 1],
@@ -420,18 +429,31 @@ answers(call('logout', 7 => $ends, 8 => 'password'), ['ok'], 'logout: a code was
 $ttl = $redis->cmd('TTL', 'spent');
 ok($ttl > 40 && $ttl <= 50, 'logout: the mark lasts as long as the session would');
 is(revocations(), 0, 'logout: nothing to revoke');
+answers(call('logout', 7 => $ends), ['none'], 'logout: once is enough');
+fresh(enabled);
 answers(call('logout', 7 => $ends), ['ok'], 'logout: here');
+is($redis->cmd('EXISTS', 'spent'), 1, 'logout: with a mark, too');
 is_deeply([revocations()], ["sid sid until $ends"], 'logout: of one session');
 is(field('epoch'), $EPOCH, 'logout: others go on');
 fresh(enabled);
-answers(call('logout', 7 => $time - 5, 8 => 'everywhere'), ['ok', 'now', $EPOCH + 1],
+answers(call('logout', 7 => $time - 5, 8 => $_), ['none'],
+        "logout: over already, $_") for qw(full password everywhere);
+is($redis->cmd('EXISTS', 'spent', 'stream', 'events'), 0, 'logout: nothing is written');
+answers(call('logout', 7 => $ends, 8 => 'everywhere'), ['ok', 'now', $EPOCH + 1],
         'logout: everywhere');
-is($redis->cmd('EXISTS', 'spent'), 0, 'logout: no mark for one that is over');
+is($redis->cmd('EXISTS', 'spent'), 1, 'logout: with a mark as well');
 is_deeply([revocations()], ['user name epoch ' . ($EPOCH + 1)], 'logout: of all sessions');
 is_deeply([events()], ['signed_out_everywhere'], 'logout: the event');
-answers(call('logout', 7 => $ends, 8 => 'everywhere'), ['ok'],
-        'logout: everywhere, by one that has ended');
+$redis->cmd('DEL', 'spent');
+for my $what (qw(full everywhere)) {
+    answers(call('logout', 8 => $what), ['none'],
+            "logout: $what, by one that has ended with all others");
+}
 is(field('epoch'), $EPOCH + 1, 'logout: ends no others');
+is(revocations(), 1, 'logout: nor fills the stream');
+fresh;
+answers(call('logout', 8 => 'everywhere'), ['ok'], 'logout: where the record is lost');
+is_deeply([revocations()], ['sid sid until ' . $ends], 'logout: here alone');
 
 
 # What a list keeps.
@@ -444,6 +466,11 @@ call('signin', 2 => "net$_") for 1 .. 25;
 is($redis->cmd('ZCARD', 'known'), 20, 'twenty addresses are known');
 $ttl = $redis->cmd('TTL', 'known');
 ok($ttl > 2591990 && $ttl <= 2592000, 'for a month');
+$redis->cmd('ZADD', 'known', $time - 2592100, 'net25', $time - 2591000, 'net24');
+call('signin', 2 => 'net1');
+is($redis->cmd('ZCARD', 'known'), 20, 'each from when it was last used:');
+ok(!defined $redis->cmd('ZSCORE', 'known', 'net25'), 'a month ago');
+ok(defined $redis->cmd('ZSCORE', 'known', 'net24'), 'and not yet');
 
 $t->finish;
 

@@ -5,7 +5,7 @@
 use Totp::Test;
 use File::Basename ();
 
-my $t = Totp::Test->new(users => [qw(alice bob carol)], nodes => 0,
+my $t = Totp::Test->new(users => [qw(alice bob carol dora)], nodes => 0,
     start_redis => 0,
     http => 'totp_attempts 20 5m;', servers => <<'END');
     server {
@@ -13,6 +13,14 @@ my $t = Totp::Test->new(users => [qw(alice bob carol)], nodes => 0,
         server_name  localhost;
         totp         on;
         totp_session_lifetime 5s;
+        location / { proxy_pass http://%APP%; }
+        location /2fa/ { totp_portal; }
+    }
+    server {
+        listen       127.0.0.1:%PORT_brief%;
+        server_name  localhost;
+        totp         optional;
+        totp_session_lifetime 250s;
         location / { proxy_pass http://%APP%; }
         location /2fa/ { totp_portal; }
     }
@@ -60,6 +68,17 @@ sub clock {
 my $redis = $t->redis;
 with_clock(redis => 0, sub { $redis->start });
 $t->add_node('a')->start;
+
+# By the clock of b these will have been over before it starts.
+
+my $dora = $t->client(node => 'a', port => 'brief');
+$dora->login('dora');
+through($dora->get('/x'), 'signed in for some minutes');
+my $left = $dora->clone;
+$dora->act('logout', {});
+$dora->login('dora');
+my $stays = $dora->clone;
+
 my $b = $t->add_node('b');
 with_clock(b => 300, sub { $b->start });
 
@@ -68,6 +87,13 @@ my @gm = gmtime(now() + 300);
 my $minute = sub { my ($h, $m, $s) = split /:/, $_[0]; return $h * 3600 + $m * 60 + $s };
 cmp_ok(($minute->($date) - $gm[2] * 3600 - $gm[1] * 60 - $gm[0] + 10) % 86400, '<', 20,
        'the clock of b is five minutes ahead');
+
+
+# What was revoked before b began, it knows: the time is that of Redis.
+
+is_error($_->get_json('/x'), 401, 'login_required', 'signed out before a node began')
+    for map { $left->clone(port => $t->node($_)->port('brief')) } qw(a b);
+through($stays->clone(port => $b->port('brief'))->get('/x'), 'another session lives on');
 
 
 # Five minutes ahead: codes and sessions of one node are good on the other.

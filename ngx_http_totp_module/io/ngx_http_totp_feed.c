@@ -31,7 +31,8 @@ struct ngx_http_totp_feed_s {
     uint64_t                     seq;
     ngx_msec_t                   asked;     /* the last XREAD */
     unsigned                     seen:1;    /* there is one */
-    unsigned                     complete:1;
+    unsigned                     complete:1;  /* read to its end */
+    unsigned                     told:1;      /* conf->complete was called */
 };
 
 
@@ -109,6 +110,7 @@ ngx_http_totp_feed_state(void *data, ngx_uint_t up)
     feed->seq = 0;
     feed->seen = 0;
     feed->complete = 0;
+    feed->told = 0;
 
     if (up) {
         (void) ngx_http_totp_feed_send(feed, feed->conf->hello_argc,
@@ -201,7 +203,6 @@ ngx_http_totp_feed_page_done(void *data, const totp_resp_t *reply)
 
     if (totp_resp_elements(reply) < NGX_HTTP_TOTP_FEED_PAGE) {
         feed->complete = 1;
-        feed->conf->complete(feed->conf->data);
     }
 }
 
@@ -326,6 +327,11 @@ ngx_http_totp_feed_time_done(void *data, const totp_resp_t *reply)
 
     feed->conf->heard(feed->conf->data,
                       (uint64_t) sec * 1000 + (uint64_t) usec / 1000);
+
+    if (!feed->told) {
+        feed->told = 1;
+        feed->conf->complete(feed->conf->data);
+    }
 
     ngx_http_totp_feed_follow(feed);
 }

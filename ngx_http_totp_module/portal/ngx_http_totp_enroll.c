@@ -192,7 +192,7 @@ ngx_http_totp_setup_attempt_done(void *data, ngx_http_totp_reply_t *reply)
         p->answer.drift = (time_t) (ahead * secret->params.period);
 
         ngx_http_totp_portal_wait(p,
-                   ngx_http_totp_store_burn(&p->who, reply, step,
+                   ngx_http_totp_store_burn(&p->who, reply, step, 1,
                                             ngx_http_totp_setup_burn_done, p));
         return;
 

@@ -57,6 +57,7 @@ ngx_http_totp_gate_handler(ngx_http_request_t *r)
         ctx->conf = NULL;
         ctx->passed = NULL;
         ctx->renew = 0;
+        ctx->blind = 0;
         ctx->error = NGX_HTTP_TOTP_OK;
     }
 
@@ -306,6 +307,12 @@ ngx_http_totp_gate_offline(ngx_http_totp_main_conf_t *mcf)
 }
 
 
+/*
+ * nginx asks for a variable twice, for its length and for its bytes, while
+ * another worker may hear of revocations: "no" stays "no", or the bytes would
+ * be more than there is room for.
+ */
+
 ngx_uint_t
 ngx_http_totp_gate_passed(ngx_http_request_t *r, ngx_http_totp_ctx_t *ctx)
 {
@@ -320,12 +327,17 @@ ngx_http_totp_gate_passed(ngx_http_request_t *r, ngx_http_totp_ctx_t *ctx)
 
         mcf = ngx_http_totp_main_conf(r);
 
-        return mcf->zone
-               && ngx_http_totp_zone_ready(mcf->zone)
-               && !ngx_http_totp_gate_offline(mcf);
+        if (mcf->zone == NULL
+            || !ngx_http_totp_zone_ready(mcf->zone)
+            || ngx_http_totp_gate_offline(mcf))
+        {
+            ctx->blind = 1;
+        }
+
+        return !ctx->blind;
     }
 
-    if (ctx == NULL || ctx->passed == NULL) {
+    if (ctx->passed == NULL) {
         return 0;
     }
 

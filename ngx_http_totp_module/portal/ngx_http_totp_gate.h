@@ -19,7 +19,10 @@ ngx_int_t ngx_http_totp_gate_handler(ngx_http_request_t *r);
 /* The header filter that renews the cookie of a session in use. */
 ngx_int_t ngx_http_totp_gate_filter_init(ngx_conf_t *cf);
 
-/* Did the gate let this very request through, or is it off here? */
+/*
+ * Did the gate let this very request through; or, where it is off, could it
+ * tell who has a session?
+ */
 ngx_uint_t ngx_http_totp_gate_passed(ngx_http_request_t *r,
     ngx_http_totp_ctx_t *ctx);
 

@@ -186,7 +186,7 @@ ngx_http_totp_login_verified(void *data, ngx_int_t rc,
      * same user's without second factor, who only shows to be fresh.
      */
 
-    old = &p->ctx->session;
+    old = &p->sent;
 
     if (p->answer.stage == TOTP_STAGE_FULL
         && (old->method != TOTP_METHOD_NONE
@@ -217,7 +217,7 @@ ngx_http_totp_login_done(void *data, ngx_http_totp_reply_t *reply)
     }
 
     again = (p->answer.stage == TOTP_STAGE_FULL && p->who.session == NULL
-             && p->ctx->session.epoch == reply->epoch);
+             && p->sent.epoch == reply->epoch);
     stage = reply->enabled ? TOTP_STAGE_PASSWORD : TOTP_STAGE_FULL;
 
     p->session.user = ngx_http_totp_str(&p->who.user);
@@ -227,7 +227,7 @@ ngx_http_totp_login_done(void *data, ngx_http_totp_reply_t *reply)
 
     if (rc == NGX_OK && again && !reply->enabled) {
         /* the same stage, the same session: a set-up under way goes on */
-        ngx_memcpy(p->session.sid, p->ctx->session.sid, TOTP_SID_LEN);
+        ngx_memcpy(p->session.sid, p->sent.sid, TOTP_SID_LEN);
         rc = ngx_http_totp_portal_reissue(p);
     }
 
@@ -344,7 +344,7 @@ ngx_http_totp_code_attempt_done(void *data, ngx_http_totp_reply_t *reply)
         p->answer.drift = (time_t) (ahead * secret->params.period);
 
         ngx_http_totp_portal_wait(p,
-                    ngx_http_totp_store_burn(&p->who, reply, step,
+                    ngx_http_totp_store_burn(&p->who, reply, step, 0,
                                              ngx_http_totp_code_burn_done, p));
         return;
     }

@@ -48,6 +48,7 @@ struct ngx_http_totp_portal_s {
     const ngx_http_totp_route_t *route;
     ngx_http_totp_answer_t       answer;    /* filled in as things are known */
     ngx_http_totp_who_t          who;
+    totp_session_t               sent;      /* as the request came with it */
     totp_session_t               session;   /* a copy: may be changed for the
                                                cookie that the answer sets */
     ngx_str_t                    cookie;    /* Set-Cookie of the answer */

@@ -139,7 +139,8 @@ ngx_http_totp_portal_handler(ngx_http_request_t *r)
     (void) ngx_http_totp_session_find(r, p->ctx, conf);
 
     if (p->ctx->genuine) {
-        p->session = p->ctx->session;
+        p->sent = p->ctx->session;
+        p->session = p->sent;
     }
 
     ngx_http_totp_routes_network(p);
@@ -306,7 +307,8 @@ ngx_http_totp_routes_submit(ngx_http_totp_portal_t *p)
     (void) ngx_http_totp_session_find(p->request, p->ctx, p->conf);
 
     if (p->ctx->genuine) {
-        p->session = p->ctx->session;
+        p->sent = p->ctx->session;
+        p->session = p->sent;
     }
 
     token = p->fields[NGX_HTTP_TOTP_FIELD_CSRF].value;

@@ -191,11 +191,6 @@ ngx_http_totp_session_find(ngx_http_request_t *r, ngx_http_totp_ctx_t *ctx,
         break;
     }
 
-    if (ctx->word == NGX_HTTP_TOTP_UNAVAILABLE) {
-        /* nothing is known yet: whoever asks next may be told more */
-        ctx->conf = NULL;
-    }
-
     return ctx->word;
 }
 

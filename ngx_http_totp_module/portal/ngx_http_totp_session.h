@@ -41,6 +41,8 @@ typedef struct {
     ngx_http_totp_loc_conf_t  *passed;      /* the gate that let it through */
     ngx_http_totp_word_t       error;       /* $totp_error */
     ngx_uint_t                 renew;       /* set a new cookie */
+    ngx_uint_t                 blind;       /* revocations were not known when
+                                               a name was asked for */
 
     ngx_event_t                wait;        /* for the first revocations */
     ngx_msec_t                 wait_until;
@@ -57,10 +59,12 @@ ngx_http_totp_ctx_t *ngx_http_totp_ctx(ngx_http_request_t *r);
 ngx_http_totp_ctx_t *ngx_http_totp_ctx_find(ngx_http_request_t *r);
 
 /*
- * Finds and judges the session for conf; cached in ctx for that conf.
+ * Finds and judges the session for conf; cached in ctx for that conf, until
+ * the gate begins anew: what a request is told does not change under way.
  * Returns ctx->word: OK, LOGIN_REQUIRED (none, forged, sent twice, another
- * realm's, revoked, from the future) or EXPIRED (genuine, but past its time,
- * or its password entry has changed or gone).  OK at every stage: also none.
+ * realm's, revoked, from the future), EXPIRED (genuine, but past its time, or
+ * its password entry has changed or gone) or UNAVAILABLE (revocations or users
+ * cannot be looked up).  OK at every stage: also none.
  */
 ngx_http_totp_word_t ngx_http_totp_session_find(ngx_http_request_t *r,
     ngx_http_totp_ctx_t *ctx, ngx_http_totp_loc_conf_t *conf);

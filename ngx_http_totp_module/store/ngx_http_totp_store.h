@@ -161,7 +161,7 @@ ngx_http_totp_op_t *ngx_http_totp_store_accept_backup(ngx_http_totp_who_t *who,
 
 /* A step that a wrong clock showed is never accepted later. */
 ngx_http_totp_op_t *ngx_http_totp_store_burn(ngx_http_totp_who_t *who,
-    ngx_http_totp_reply_t *attempt, uint64_t step,
+    ngx_http_totp_reply_t *attempt, uint64_t step, ngx_uint_t setup,
     ngx_http_totp_store_done_pt done, void *data);
 
 /*

@@ -155,16 +155,20 @@ ngx_http_totp_store_accept_backup(ngx_http_totp_who_t *who,
 
 ngx_http_totp_op_t *
 ngx_http_totp_store_burn(ngx_http_totp_who_t *who,
-    ngx_http_totp_reply_t *attempt, uint64_t step,
+    ngx_http_totp_reply_t *attempt, uint64_t step, ngx_uint_t setup,
     ngx_http_totp_store_done_pt done, void *data)
 {
     uint64_t              oldest;
     ngx_http_totp_args_t  a;
 
-    /* another location may accept more steps, but no more than these */
+    /*
+     * Another location may accept more steps, but no more than these.  The
+     * steps of a set-up's secret may be of another length than those of the
+     * secret in force: it lets none be forgotten.
+     */
 
-    oldest = totp_otp_step(&attempt->secret->params, attempt->now)
-             - TOTP_DRIFT_STEPS;
+    oldest = setup ? 0 : totp_otp_step(&attempt->secret->params, attempt->now)
+                         - TOTP_DRIFT_STEPS;
 
     ngx_http_totp_args_init(&a, who);
     ngx_http_totp_args_key(&a, "user", NULL);

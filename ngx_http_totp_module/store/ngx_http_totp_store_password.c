@@ -135,6 +135,11 @@ ngx_http_totp_store_signin(ngx_http_totp_who_t *who,
     ngx_http_totp_args_key(&a, "known", NULL);
     ngx_http_totp_args_key(&a, "events", NULL);
     ngx_http_totp_args_global_key(&a, "revoked", NULL);
+
+    if (who->session) {
+        ngx_http_totp_args_session_key(&a, "spent", who->session->sid);
+    }
+
     ngx_http_totp_args_begin(&a);
     ngx_http_totp_args_str(&a, ngx_http_totp_str(&who->network));
     ngx_http_totp_args_num(&a, ngx_http_totp_op_mcf->keep);

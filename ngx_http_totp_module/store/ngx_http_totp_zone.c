@@ -27,7 +27,10 @@ typedef struct {
 
     ngx_atomic_t        ready;
     ngx_atomic_t        heard;      /* ngx_current_msec of the last answer */
-    ngx_atomic_int_t    offset;     /* Redis' clock minus ours, ms */
+    ngx_atomic_int_t    offset;     /* Redis' clock minus ngx_current_msec:
+                                       ours may be wrong, or jump */
+    ngx_atomic_t        swept;      /* when a look at all entries found none
+                                       that had ended; unix seconds */
 
     ngx_atomic_t        known;      /* store_id is set */
     u_char              store_id[NGX_HTTP_TOTP_STORE_ID_LEN];
@@ -230,11 +233,14 @@ ngx_http_totp_zone_put(ngx_shm_zone_t *zone, u_char *name, size_t len,
 {
     size_t                       size;
     uint64_t                     now;
+    ngx_uint_t                   again;
     ngx_http_totp_zone_ctx_t    *ctx;
     ngx_http_totp_zone_entry_t  *e;
 
     ctx = ngx_http_totp_zone_ctx(zone);
-    now = ngx_http_totp_zone_now(zone);
+
+    /* what has ended is known by the clock of Redis alone */
+    now = ctx->sh->heard ? ngx_http_totp_zone_now(zone) : 0;
 
     if (until <= now) {
         return;
@@ -251,6 +257,7 @@ ngx_http_totp_zone_put(ngx_shm_zone_t *zone, u_char *name, size_t len,
 
         if (e->epoch < epoch) {
             e->epoch = epoch;
+            ngx_memory_barrier();
             ctx->sh->generation++;
         }
 
@@ -264,17 +271,33 @@ ngx_http_totp_zone_put(ngx_shm_zone_t *zone, u_char *name, size_t len,
 
     e = ngx_slab_alloc_locked(ctx->shpool, size);
 
-    if (e == NULL && ngx_http_totp_zone_sweep(ctx, now, NGX_MAX_INT_T_VALUE)) {
-        e = ngx_slab_alloc_locked(ctx->shpool, size);
+    /* all of them are looked at once a second: it takes its time */
+
+    again = (ctx->sh->swept == now && now);
+
+    if (e == NULL && !again) {
+
+        if (ngx_http_totp_zone_sweep(ctx, now, NGX_MAX_INT_T_VALUE)) {
+            e = ngx_slab_alloc_locked(ctx->shpool, size);
+        }
+
+        if (e == NULL) {
+            ctx->sh->swept = now;
+        }
     }
 
     if (e == NULL) {
         if (ctx->sh->full_at < at) {
             ctx->sh->full_at = at;
+            ngx_memory_barrier();
             ctx->sh->generation++;
         }
 
         ngx_shmtx_unlock(&ctx->shpool->mutex);
+
+        if (again) {
+            return;
+        }
 
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "totp_zone \"%V\" is full: every session issued so far "
@@ -291,6 +314,7 @@ ngx_http_totp_zone_put(ngx_shm_zone_t *zone, u_char *name, size_t len,
     ngx_rbtree_insert(&ctx->sh->rbtree, &e->node);
     ngx_queue_insert_tail(&ctx->sh->queue, &e->queue);
     ctx->sh->count++;
+    ngx_memory_barrier();
     ctx->sh->generation++;
 
     ngx_shmtx_unlock(&ctx->shpool->mutex);
@@ -406,15 +430,13 @@ ngx_http_totp_zone_sweep(ngx_http_totp_zone_ctx_t *ctx, uint64_t now,
 void
 ngx_http_totp_zone_heard(ngx_shm_zone_t *zone, uint64_t redis_ms)
 {
-    int64_t                      ours;
-    ngx_time_t                  *tp;
     ngx_http_totp_zone_shctx_t  *sh;
 
     sh = ngx_http_totp_zone_ctx(zone)->sh;
-    tp = ngx_timeofday();
-    ours = (int64_t) tp->sec * 1000 + tp->msec;
 
-    sh->offset = (ngx_atomic_int_t) ((int64_t) redis_ms - ours);
+    sh->offset = (ngx_atomic_int_t) ((int64_t) redis_ms
+                                     - (int64_t) ngx_current_msec);
+    ngx_memory_barrier();
     sh->heard = ngx_current_msec;
 }
 
@@ -449,12 +471,15 @@ ngx_http_totp_zone_silence(ngx_shm_zone_t *zone)
 uint64_t
 ngx_http_totp_zone_now(ngx_shm_zone_t *zone)
 {
-    ngx_time_t  *tp;
+    ngx_http_totp_zone_shctx_t  *sh;
 
-    tp = ngx_timeofday();
+    sh = ngx_http_totp_zone_ctx(zone)->sh;
 
-    return (uint64_t) (((int64_t) tp->sec * 1000 + tp->msec
-                        + ngx_http_totp_zone_ctx(zone)->sh->offset) / 1000);
+    if (sh->heard == 0) {
+        return (uint64_t) ngx_time();
+    }
+
+    return (uint64_t) (((int64_t) ngx_current_msec + sh->offset) / 1000);
 }
 
 

@@ -61,6 +61,7 @@ end
 -- Addresses that signed in during the last month, twenty at most.
 local function remember(known, address)
     redis.call('ZADD', known, now, address)
+    redis.call('ZREMRANGEBYSCORE', known, '-inf', now - 2592000)
     redis.call('ZREMRANGEBYRANK', known, 0, -21)
     redis.call('EXPIRE', known, 2592000)
 end

@@ -1,7 +1,7 @@
 -- The password was right.
 --
 -- KEYS  store, record, pair of user and address, user, addresses known, events,
---       stream
+--       stream, mark of the session that ends
 -- ARGV  id, network, keep (s), a session that ends with this sign-in ('' for
 --       none), when it would have ended, address
 
@@ -18,6 +18,13 @@ end
 
 if ARGV[4] ~= '' then
     revoke_session(KEYS[7], tonumber(ARGV[3]), ARGV[4], ARGV[5])
+
+    -- as at a sign-out (another user's record knows another mark)
+    local ttl = tonumber(ARGV[5]) - now
+
+    if ttl > 0 then
+        redis.call('SET', KEYS[8], 1, 'EX', ttl)
+    end
 end
 
 refund(pair)
