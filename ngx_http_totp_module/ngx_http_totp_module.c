@@ -63,8 +63,17 @@ ngx_http_totp_init(ngx_conf_t *cf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_totp_module);
 
+    /*
+     * A master that keeps its old configuration, since a new one has failed
+     * late, has the filters of the new one: this one is always among them.
+     */
+
+    if (ngx_http_totp_gate_filter_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (!mcf->used) {
-        /* loaded, and nowhere switched on: it costs nothing */
+        /* loaded, and nowhere switched on: no more than that */
         return NGX_OK;
     }
 
@@ -103,7 +112,7 @@ ngx_http_totp_init(ngx_conf_t *cf)
 
     h[0] = ngx_http_totp_gate_handler;
 
-    return ngx_http_totp_gate_filter_init(cf);
+    return NGX_OK;
 }
 
 

@@ -15,8 +15,7 @@ static char *ngx_http_totp_redis_parameter(ngx_conf_t *cf,
 static char *ngx_http_totp_redis_password(ngx_conf_t *cf,
     ngx_http_totp_redis_conf_t *redis, ngx_str_t *path);
 static ngx_uint_t ngx_http_totp_redis_is_local(ngx_http_totp_redis_conf_t *rd);
-static totp_keyring_t *ngx_http_totp_keys_alloc(ngx_conf_t *cf);
-static void ngx_http_totp_keys_free(void *data);
+static ngx_uint_t ngx_http_totp_is_key(ngx_str_t *s);
 
 
 char *
@@ -37,6 +36,14 @@ ngx_http_totp_set_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
+
+    if (ngx_strlchr(value[1].data, value[1].data + value[1].len, '@')) {
+        /* it is not shown: there may be a password in it */
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"@\" in \"totp_redis\" address: it is HOST:PORT "
+                           "or unix:PATH; user= and password_file= go behind it");
+        return NGX_CONF_ERROR;
+    }
 
     ngx_memzero(&u, sizeof(ngx_url_t));
 
@@ -82,7 +89,7 @@ static char *
 ngx_http_totp_redis_parameter(ngx_conf_t *cf,
     ngx_http_totp_redis_conf_t *redis, ngx_str_t *value)
 {
-    u_char      c;
+    u_char     *p, c;
     size_t      i;
     ngx_int_t   n;
     ngx_str_t   s;
@@ -148,9 +155,16 @@ ngx_http_totp_redis_parameter(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
+    /* its value may be a password */
+
+    p = ngx_strlchr(value->data, value->data + value->len, '=');
+
+    s.data = value->data;
+    s.len = p ? (size_t) (p + 1 - value->data) : value->len;
+
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "\"totp_redis\" has no parameter \"%V\": there are "
-                       "db=, user=, password_file= and prefix=", value);
+                       "db=, user=, password_file= and prefix=", &s);
     return NGX_CONF_ERROR;
 
 invalid:
@@ -181,7 +195,7 @@ ngx_http_totp_redis_password(ngx_conf_t *cf,
     }
 
     redis->password.len = n;
-    redis->password.data = ngx_pnalloc(cf->pool, n + 1);
+    redis->password.data = ngx_http_totp_secret_keep(cf->pool, n + 1);
 
     if (redis->password.data) {
         ngx_memcpy(redis->password.data, text.data, n);
@@ -260,6 +274,20 @@ ngx_http_totp_redis_is_local(ngx_http_totp_redis_conf_t *redis)
 }
 
 
+/* A line of a keyring: an id, a colon, 32 bytes in base64. */
+
+static ngx_uint_t
+ngx_http_totp_is_key(ngx_str_t *s)
+{
+    u_char  *p;
+
+    p = ngx_strlchr(s->data, s->data + s->len, ':');
+
+    return p && s->len - (p - s->data) - 1 >= 43
+           && ngx_strlchr(s->data, p, '/') == NULL;
+}
+
+
 char *
 ngx_http_totp_set_keys(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -275,6 +303,13 @@ ngx_http_totp_set_keys(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
+
+    if (ngx_http_totp_is_key(&value[1])) {
+        /* not shown, either */
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"totp_keys\" takes the name of a file, not a key");
+        return NGX_CONF_ERROR;
+    }
 
     if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -292,7 +327,7 @@ ngx_http_totp_set_keys(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ring = ngx_http_totp_keys_alloc(cf);
+    ring = ngx_http_totp_secret_keep(cf->pool, sizeof(totp_keyring_t));
 
     line = 0;
     error = ring ? totp_keyring_parse(ring, ngx_http_totp_str(&text), &line)
@@ -323,36 +358,6 @@ ngx_http_totp_set_keys(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mcf->keys = ring;
 
     return NGX_CONF_OK;
-}
-
-
-static totp_keyring_t *
-ngx_http_totp_keys_alloc(ngx_conf_t *cf)
-{
-    totp_keyring_t      *ring;
-    ngx_pool_cleanup_t  *cln;
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    ring = ngx_http_totp_secret_map(sizeof(totp_keyring_t), cf->log);
-    if (ring == NULL) {
-        return NULL;
-    }
-
-    cln->handler = ngx_http_totp_keys_free;
-    cln->data = ring;
-
-    return ring;
-}
-
-
-static void
-ngx_http_totp_keys_free(void *data)
-{
-    ngx_http_totp_secret_unmap(data, sizeof(totp_keyring_t));
 }
 
 

@@ -108,6 +108,23 @@ for my $what (qw(keys redis password_file)) {
 }
 
 
+# A secret in the wrong place is not repeated.
+
+my $typed = 'hunter2' . 'x' x 40;
+
+for my $line ([redis => "totp_redis unix:%DIR%/redis/redis.sock password=$typed;"],
+              [redis => "totp_redis redis://:$typed\@localhost;"],
+              [redis => "totp_redis :$typed\@localhost:6379;"],
+              [keys => "totp_keys k1:$typed=;"])
+{
+    my ($rc, $out) = $t->config_test(defaults => { @$line });
+    isnt($rc, 0, "refused: a secret at totp_$line->[0]");
+    like($out, qr/totp_$line->[0].*(?:password_file=|name of a file)/,
+         'which says where it belongs');
+    unlike($out, qr/hunter2/, 'without telling it');
+}
+
+
 # The keyring.
 
 sub keyfile {

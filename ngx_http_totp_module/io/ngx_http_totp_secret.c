@@ -13,6 +13,7 @@ typedef struct {
 
 
 static void ngx_http_totp_secret_cleanup(void *data);
+static void ngx_http_totp_secret_release(void *data);
 
 
 void *
@@ -78,4 +79,39 @@ ngx_http_totp_secret_unmap(void *p, size_t size)
 {
     totp_wipe(p, size);
     (void) munmap(p, size);
+}
+
+
+void *
+ngx_http_totp_secret_keep(ngx_pool_t *pool, size_t size)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_totp_secret_wipe_t  *keep;
+
+    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_http_totp_secret_wipe_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    keep = cln->data;
+
+    keep->data = ngx_http_totp_secret_map(size, pool->log);
+    if (keep->data == NULL) {
+        return NULL;
+    }
+
+    keep->size = size;
+
+    cln->handler = ngx_http_totp_secret_release;
+
+    return keep->data;
+}
+
+
+static void
+ngx_http_totp_secret_release(void *data)
+{
+    ngx_http_totp_secret_wipe_t *keep = data;
+
+    ngx_http_totp_secret_unmap(keep->data, keep->size);
 }

@@ -23,5 +23,8 @@ void *ngx_http_totp_secret_alloc(ngx_pool_t *pool, size_t size);
 void *ngx_http_totp_secret_map(size_t size, ngx_log_t *log);
 void ngx_http_totp_secret_unmap(void *p, size_t size);
 
+/* Such pages, for as long as a pool lives.  NULL when out of memory (logged). */
+void *ngx_http_totp_secret_keep(ngx_pool_t *pool, size_t size);
+
 
 #endif /* NGX_HTTP_TOTP_SECRET_H */

@@ -54,6 +54,11 @@ static ngx_http_totp_page_header_t  ngx_http_totp_page_fixed[] = {
  * these two lead to where the application says.
  */
 
+/* an encoding that no header tells of: hash is 0 */
+static ngx_table_elt_t  ngx_http_totp_page_identity = {
+    .value = ngx_string("identity")
+};
+
 static ngx_str_t  ngx_http_totp_page_csp =
     ngx_string(NGX_HTTP_TOTP_PAGE_CSP "; form-action 'self'");
 static ngx_str_t  ngx_http_totp_page_csp_leaving =
@@ -248,8 +253,14 @@ ngx_http_totp_page_answer(ngx_http_request_t *r, ngx_http_totp_answer_t *a,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    /*
+     * A token beside what a visitor sent: compressed, its length would tell.
+     * All filters that compress leave alone what has an encoding already.
+     */
+
+    r->headers_out.content_encoding = &ngx_http_totp_page_identity;
+
 #if (NGX_HTTP_GZIP)
-    /* a token beside what a visitor sent: compressed, its length would tell */
     r->gzip_tested = 1;
     r->gzip_ok = 0;
 #endif
