@@ -202,8 +202,7 @@ $t3->finish;
 
 # nginx started while Redis is away.
 
-my $t4 = Totp::Test->new(users => [qw(alice bob)], start_redis => 0,
-    redis => { appendonly => 'yes' }, server => <<'END',
+my $server = <<'END';
         totp on;
         location / { proxy_pass http://%APP%; }
         location /2fa/ { totp_portal; }
@@ -213,6 +212,9 @@ my $t4 = Totp::Test->new(users => [qw(alice bob)], start_redis => 0,
                          proxy_set_header X-Stage $totp_stage; }
         location = /ping { totp off; proxy_pass http://%APP%; }
 END
+
+my $t4 = Totp::Test->new(users => [qw(alice bob)], start_redis => 0,
+    redis => { appendonly => 'yes' }, server => $server,
     http => "totp_redis_connect_timeout 500ms;\n    totp_redis_timeout 1s;\n"
             . "    log_format who '[\$totp_user] [\$totp_stage]';");
 is($t4->client->get('/ping')->status, 200, 'started while down: ungated works [attack 90]');
@@ -261,7 +263,8 @@ $t4->finish;
 
 # Away for longer than totp_offline.
 
-my $t5 = Totp::Test->new(users => [qw(alice)], http => 'totp_offline 3s;');
+my $t5 = Totp::Test->new(users => [qw(alice)], server => $server,
+    http => "totp_offline 3s;\n    log_format who 'x';");
 $alice = $t5->client->ready('alice');
 nap(seconds(4));
 through($alice->get('/x'), 'a quiet feed is not a dead one');
@@ -271,6 +274,9 @@ ok(wait_until(sub { $alice->get('/x')->status == 503 }, 10, 0.3),
    'after totp_offline: 503');
 $r = $alice->get_json('/x');
 is_error($r, 503, 'unavailable', 'as unavailable');
+$t5->app->reset;
+is($alice->get('/open')->status, 200, 'where the gate is off: goes through');
+unlike(($t5->app->requests)[0]{head}, qr/^X-User:/mi, 'but names nobody any more');
 $t5->finish;
 
 $t->finish;
