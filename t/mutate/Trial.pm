@@ -15,7 +15,8 @@ use File::Path qw(make_path);
 my $slow = qr/\A(?:0[0-4]|41|4[5-8]|52|54|55|56|60|78|79)-/;
 
 my %tests = (
-    'ngx_http_totp_gate.c'    => [qw(10-gate 12-vars 73-phases 44-hostile 34-logout 41-redis-down)],
+    'ngx_http_totp_gate.c'    => [qw(10-gate 12-vars 73-phases 44-hostile 34-logout 41-redis-down
+                                     46-redis-faults-feed)],
     'ngx_http_totp_session.c' => [qw(14-forged 12-vars 75-headers-to-app 44-hostile 40-two-nodes 34-logout)],
     'accept.lua'          => [qw(57-scripts 31-code 32-backup 38-journeys)],
     'attempt.lua'         => [qw(57-scripts 31-code 35-limits 38-journeys 34-logout)],

@@ -69,6 +69,8 @@ who_gets_what(void **state)
 
         { "application/json;q=", 0, 0 },
         { "application/json;q=2", 0, 0 },
+        { "application/json;q=0.:", 0, 0 },
+        { "application/json;q=0.9/", 0, 0 },
         { "application/json;q=1.001", 0, 0 },
         { "application/json;q=0.5555", 0, 0 },
         { "application/json;q=.5", 0, 0 },

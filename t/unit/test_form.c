@@ -11,7 +11,8 @@ typedef struct {
 static int
 parse(form_t *form, const char *text, size_t len)
 {
-    memset(form, 0, sizeof(form_t));
+    /* what was in it before does not matter */
+    memset(form, 0xff, sizeof(form_t));
 
     form->f[0].name = STR("user");
     form->f[1].name = STR("password");
@@ -166,6 +167,7 @@ media_type(void **state)
         "application/x-www-form-urlencoded; charset=\"utf-8",
         "application/x-www-form-urlencoded; charset='utf-8'",
         "application/x-www-form-urlencoded; boundary=",
+        "application/x-www-form-urlencoded; boundary=utf-8",
         "application/x-www-form-urlencoded; charset=utf-8; charset=utf-8",
         "application/x-www-form-urlencoded, text/html",
         "application/x-www-form-urlencoded charset=utf-8",

@@ -223,6 +223,7 @@ steps_through_a_file(void **state)
         "\n"
         "\r\n"
         "bob:{PLAIN}pw:a comment:more\r\n"
+        "carl:{PLAIN}pw\r\n"
         "nobody\n"
         ":x\n"
         "#eve:x\n"
@@ -234,6 +235,7 @@ steps_through_a_file(void **state)
     static const char *const  want[][2] = {
         { "alice", "$6$salt$x" },
         { "bob", "{PLAIN}pw" },
+        { "carl", "{PLAIN}pw" },
         { "empty", "" },
         { "two", "" },
         { " spaced ", " x " },

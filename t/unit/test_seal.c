@@ -175,6 +175,27 @@ nonce_counts(void **state)
 }
 
 
+/* Nobody has that much to hide; out is not even looked at. */
+
+static void
+too_long(void **state)
+{
+    char            out[1];
+    size_t          len;
+    totp_keyring_t  ring;
+
+    (void) state;
+
+    ring_of(&ring, KEY_2A);
+
+    len = 1;
+    assert_int_equal(totp_seal(out, &len, &ring, &alice,
+                               totp_str("", 1024 * 1024 + 1), nonce),
+                     TOTP_SEAL_FAILED);
+    assert_int_equal(len, 0);
+}
+
+
 static void
 bound_to_what_it_is_for(void **state)
 {
@@ -351,6 +372,7 @@ main(void)
         cmocka_unit_test(opens),
         cmocka_unit_test(lengths),
         cmocka_unit_test(nonce_counts),
+        cmocka_unit_test(too_long),
         cmocka_unit_test(bound_to_what_it_is_for),
         cmocka_unit_test(keys),
         cmocka_unit_test(flipped_bits),

@@ -83,6 +83,10 @@ refuses_what_is_no_entry(void **state)
         "*2\r\n$4\r\n1--1\r\n*0\r\n",
         "*2\r\n$4\r\n 1-1\r\n*0\r\n",
         "*2\r\n$5\r\n1-1-1\r\n*0\r\n",
+        "*2\r\n$2\r\n11\r\n*0\r\n",
+        "*2\r\n$4\r\n1:-1\r\n*0\r\n",
+        "*2\r\n$4\r\n1-1:\r\n*0\r\n",
+        "*2\r\n$4\r\n2/-1\r\n*0\r\n",
         "*2\r\n$22\r\n18446744073709551616-1\r\n*0\r\n",
         "*2\r\n$22\r\n1-18446744073709551616\r\n*0\r\n"
     };
@@ -147,6 +151,7 @@ refuses_what_is_not_ours(void **state)
         "*4\r\n$4\r\nUser\r\n$1\r\na\r\n$5\r\nepoch\r\n$1\r\n1\r\n",
         "*4\r\n$5\r\nusers\r\n$1\r\na\r\n$5\r\nepoch\r\n$1\r\n1\r\n",
         "*4\r\n$3\r\nsid\r\n$2\r\n00\r\n$5\r\nuntil\r\n$1\r\n1\r\n",
+        "*4\r\n$3\r\nsid\r\n$34\r\n" SID "00\r\n$5\r\nuntil\r\n$1\r\n1\r\n",
         "*4\r\n$3\r\nsid\r\n$32\r\n0011223344556677889900112233445g\r\n"
             "$5\r\nuntil\r\n$1\r\n1\r\n"
     };
