@@ -229,6 +229,15 @@ for my $fault ((errors())[0 .. 2], (types())[0 .. 1]) {
     $lane->{node}->quit;
 }
 
+# Slow, but in time: whoever comes first waits for as long as that takes.
+
+$lane->{fake}->clear->rule(qr/^XRANGE /, delay => 0.4);
+$lane->{node}->start;
+is($in->clone(port => $lane->{node}->port)->get('/x')->status, 200,
+   'a start, a slow feed: the first request waits');
+is($out->clone(port => $lane->{node}->port)->get_json('/x')->status, 401,
+   'a start, a slow feed: who has signed out is not in');
+
 $t->finish;
 
 done_testing;

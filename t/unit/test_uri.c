@@ -416,6 +416,7 @@ origins(void **state)
         { "https://h ", "h ", 1, 0 },
         { "https://h,https://h", "h", 1, 0 },
         { "https://h https://evil", "h", 1, 0 },
+        { "https://[::1]x443", "[::1]", 1, 0 },
         { "https://h:", "h", 1, 0 },
         { "https://h", "h:", 1, 0 },
         { "https://h:0x1bb", "h", 1, 0 },
