@@ -239,8 +239,11 @@ ngx_http_totp_zone_put(ngx_shm_zone_t *zone, u_char *name, size_t len,
 
     ctx = ngx_http_totp_zone_ctx(zone);
 
-    /* what has ended is known by the clock of Redis alone */
-    now = ctx->sh->heard ? ngx_http_totp_zone_now(zone) : 0;
+    /*
+     * What has ended is known by the clock of Redis alone; before that was
+     * heard, it was at least as late as this entry's own time.
+     */
+    now = ctx->sh->heard ? ngx_http_totp_zone_now(zone) : at;
 
     if (until <= now) {
         return;
@@ -273,7 +276,7 @@ ngx_http_totp_zone_put(ngx_shm_zone_t *zone, u_char *name, size_t len,
 
     /* all of them are looked at once a second: it takes its time */
 
-    again = (ctx->sh->swept == now && now);
+    again = (ctx->sh->swept == now);
 
     if (e == NULL && !again) {
 
