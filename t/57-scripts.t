@@ -10,6 +10,8 @@ my $redis = $t->redis;
 
 my $dir = "$FindBin::Bin/../ngx_http_totp_module/store/lua";
 my $EPOCH = 1000;
+
+# when the test began, by the clock of Redis
 my ($time) = @{ $redis->cmd('TIME') };
 
 # Keys have the names of what they are; "id" is what the store is known by.
@@ -40,11 +42,11 @@ sub answers {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    ($time) = @{ $redis->cmd('TIME') };
+    my ($now) = @{ $redis->cmd('TIME') };
     my @got = ref $got ? @$got : $got;
     $got[1] = 'now' if @got > 1 && @$want > 1 && $want->[1] eq 'now'
                        && defined $got[1] && $got[1] =~ /\A\d+\z/
-                       && abs($got[1] - $time) <= 2;
+                       && abs($got[1] - $now) <= 2;
 
     return is_deeply(\@got, $want, $name);
 }
@@ -213,9 +215,10 @@ is_deeply($redis->cmd('MGET', 'pair', 'user'), [0, 1],
 # signin
 
 fresh;
-answers(call('signin'), ['ok', 'now', $time, 0],
-        'signin: epochs begin at the clock');
-ok(abs(field('epoch') - $time) <= 2, 'signin: as it is kept');
+$r = call('signin');
+is_deeply([@$r[0, 3]], ['ok', 0], 'signin: no second factor');
+is($r->[2], $r->[1], 'signin: epochs begin at the clock');
+is(field('epoch'), $r->[2], 'signin: as it is kept');
 is_deeply([events()], ['signed_in'], 'signin: is an event without a second factor');
 is($redis->cmd('ZCARD', 'known'), 1, 'signin: and makes the address known');
 is(revocations(), 0, 'signin: ends no session');
@@ -358,7 +361,7 @@ answers(call('enable'), ['ok', 'now', $EPOCH + 1, 0], 'enable');
 is_deeply([revocations()], ['user name epoch ' . ($EPOCH + 1)], 'enable: ends other sessions');
 is_deeply([map { field($_) } qw(epoch secret last_step row)],
           [$EPOCH + 1, 'new', 7, undef], 'enable: the record');
-ok(abs(field('enabled_at') - $time) <= 2, 'enable: since now');
+ok(abs(field('enabled_at') - $time) <= 30, 'enable: since now');
 is($redis->cmd('EXISTS', 'pending'), 0, 'enable: nothing is pending');
 is_deeply([events()], ['enabled'], 'enable: the event');
 is($redis->cmd('HGET', 'show', 'sealed'), 'codes', 'enable: codes are on show');
