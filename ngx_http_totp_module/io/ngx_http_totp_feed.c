@@ -32,7 +32,6 @@ struct ngx_http_totp_feed_s {
     ngx_msec_t                   asked;     /* the last XREAD */
     unsigned                     seen:1;    /* there is one */
     unsigned                     complete:1;  /* read to its end */
-    unsigned                     told:1;      /* conf->complete was called */
 };
 
 
@@ -110,7 +109,6 @@ ngx_http_totp_feed_state(void *data, ngx_uint_t up)
     feed->seq = 0;
     feed->seen = 0;
     feed->complete = 0;
-    feed->told = 0;
 
     if (up) {
         (void) ngx_http_totp_feed_send(feed, feed->conf->hello_argc,
@@ -327,11 +325,6 @@ ngx_http_totp_feed_time_done(void *data, const totp_resp_t *reply)
 
     feed->conf->heard(feed->conf->data,
                       (uint64_t) sec * 1000 + (uint64_t) usec / 1000);
-
-    if (!feed->told) {
-        feed->told = 1;
-        feed->conf->complete(feed->conf->data);
-    }
 
     ngx_http_totp_feed_follow(feed);
 }

@@ -34,12 +34,6 @@ typedef struct {
     void        (*entry)(void *data, uint64_t ms, const totp_resp_t *fields);
 
     /*
-     * The stream has been read to its end on this connection; after the first
-     * heard, which tells what time it is.
-     */
-    void        (*complete)(void *data);
-
-    /*
      * After every answered read, from the stream's end on (not before: what
      * was heard until then is not all there is): Redis' TIME, unix milliseconds.
      */

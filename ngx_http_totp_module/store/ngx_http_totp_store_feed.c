@@ -11,7 +11,6 @@ static ngx_int_t ngx_http_totp_store_hello(void *data,
 static ngx_uint_t ngx_http_totp_store_is_id(totp_str_t s);
 static void ngx_http_totp_store_entry(void *data, uint64_t ms,
     const totp_resp_t *fields);
-static void ngx_http_totp_store_complete(void *data);
 static void ngx_http_totp_store_heard(void *data, uint64_t redis_ms);
 
 
@@ -86,7 +85,6 @@ ngx_http_totp_store_start(ngx_cycle_t *cycle, ngx_http_totp_main_conf_t *mcf)
 
     fc->hello = ngx_http_totp_store_hello;
     fc->entry = ngx_http_totp_store_entry;
-    fc->complete = ngx_http_totp_store_complete;
     fc->heard = ngx_http_totp_store_heard;
 
     ngx_http_totp_store_feed = ngx_http_totp_feed_create(cycle, &mcf->redis,
@@ -209,13 +207,6 @@ ngx_http_totp_store_entry(void *data, uint64_t ms, const totp_resp_t *fields)
     ngx_http_totp_zone_revoke_user(zone, &name, revoked.number,
                                    ms / 1000 + ngx_http_totp_op_mcf->keep,
                                    ms / 1000);
-}
-
-
-static void
-ngx_http_totp_store_complete(void *data)
-{
-    ngx_http_totp_zone_complete(ngx_http_totp_op_mcf->zone);
 }
 
 

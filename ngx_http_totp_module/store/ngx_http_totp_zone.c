@@ -441,13 +441,8 @@ ngx_http_totp_zone_heard(ngx_shm_zone_t *zone, uint64_t redis_ms)
                                      - (int64_t) ngx_current_msec);
     ngx_memory_barrier();
     sh->heard = ngx_current_msec;
-}
-
-
-void
-ngx_http_totp_zone_complete(ngx_shm_zone_t *zone)
-{
-    ngx_http_totp_zone_ctx(zone)->sh->ready = 1;
+    ngx_memory_barrier();
+    sh->ready = 1;
 }
 
 

@@ -43,11 +43,11 @@ ngx_uint_t ngx_http_totp_zone_revoked(ngx_shm_zone_t *zone,
  */
 uint64_t ngx_http_totp_zone_generation(ngx_shm_zone_t *zone);
 
-/* The feed answered: it is now redis_ms (unix milliseconds) there. */
+/*
+ * The feed answered, and the revocations have been read whole: it is now
+ * redis_ms (unix milliseconds) there.  _ready: has that been so once?
+ */
 void ngx_http_totp_zone_heard(ngx_shm_zone_t *zone, uint64_t redis_ms);
-
-/* The revocations have been read whole, once. */
-void ngx_http_totp_zone_complete(ngx_shm_zone_t *zone);
 ngx_uint_t ngx_http_totp_zone_ready(ngx_shm_zone_t *zone);
 
 /* How long ago the feed was last heard, in milliseconds. */
